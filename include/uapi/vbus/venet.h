@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR BSD-3-Clause */
+/*
+ * venet: the 802.x network device, type string "virtual-ethernet".
+ *
+ * The driver opens the device, asks VENET_CALL_QUERY what it can do, registers
+ * its queues (VENET_SHM_RX(pair), VENET_SHM_TX(pair)) and says VENET_CALL_START
+ * with the features it wants; from then on packets flow.  VENET_CALL_STOP ends
+ * that: when it is answered the host has stopped using the queues.
+ * In-flight buffers are not completed then; they are the driver's again.
+ *
+ * Transmit queue
+ *   A packet is a chain.  If it needs a checksum or segmentation its first
+ *   descriptor has VBUS_DESC_F_META, its @addr is a packet descriptor (below)
+ *   and its @len is zero.  The other descriptors are the frame from its
+ *   Ethernet header on.  At most VENET_CHAIN_MAX descriptors.
+ *   Completions carry no information; VBUS_DESC_F_BATCH is usual.
+ *   VBUS_DESC_F_ERROR: the chain was malformed and nothing was sent.
+ *
+ * Receive queue
+ *   A submission is one buffer (no chains): an address and a length of at least
+ *   VENET_RX_BUF_MIN.  A received frame takes one completion for each buffer
+ *   that it fills, all but the last with VBUS_DESC_F_NEXT.  @len is what was
+ *   written to that buffer; @addr of the first is a packet descriptor.  All
+ *   completions of a frame are published together.
+ *
+ * Packet descriptor, 64 bits
+ *   bits  7..0   GSO type, VENET_GSO_*; with VENET_GSO_F_ECN
+ *   bits 15..8   checksum offset, bytes from checksum start
+ *   bits 31..16  checksum start, bytes from the start of the frame; 0: none
+ *   bits 47..32  GSO size: payload bytes of a segment
+ *   bits 55..48  VENET_PKT_F_*
+ *   bits 63..56  zero
+ */
+#ifndef _UAPI_VBUS_VENET_H
+#define _UAPI_VBUS_VENET_H
+
+#include <linux/types.h>
+
+#define VENET_TYPE		"virtual-ethernet"
+
+#define VENET_PAIRS_MAX		16u	/* queue pairs of a device */
+#define VENET_CHAIN_MAX		40u	/* descriptors of a transmit chain */
+#define VENET_FRAME_MAX		65550u	/* bytes of a frame: 64 KiB and a header */
+#define VENET_RX_BUF_MIN	512u	/* bytes of a receive buffer */
+#define VENET_MTU_MIN		68u
+#define VENET_MTU_MAX		65535u
+
+#define VENET_SHM_RX(pair)	(2u * (pair))
+#define VENET_SHM_TX(pair)	(2u * (pair) + 1u)
+
+#define VENET_GSO_NONE		0u
+#define VENET_GSO_TCPV4		1u
+#define VENET_GSO_TCPV6		2u
+#define VENET_GSO_UDP_L4	3u
+#define VENET_GSO_TYPE_MASK	0x7fu
+#define VENET_GSO_F_ECN		0x80u	/* TCP has CWR set in the first segment */
+
+#define VENET_PKT_F_CSUM_OK	0x01u	/* receive: checksum was verified */
+
+/* Features: QUERY says what the device has, START what the driver uses. */
+#define VENET_F_TX_CSUM		0x01ull	/* host completes checksums of sent packets */
+#define VENET_F_TX_TSO4		0x02ull	/* host segments sent TCP over IPv4 */
+#define VENET_F_TX_TSO6		0x04ull	/* ... over IPv6 */
+#define VENET_F_TX_USO		0x08ull	/* host segments sent UDP */
+#define VENET_F_RX_CSUM		0x10ull	/* guest takes packets without checksum */
+#define VENET_F_RX_TSO4		0x20ull	/* guest takes unsegmented TCP over IPv4 */
+#define VENET_F_RX_TSO6		0x40ull	/* ... over IPv6 */
+#define VENET_F_RX_USO		0x80ull	/* guest takes unsegmented UDP */
+#define VENET_F_ALL		0xffull
+
+enum venet_call {
+	VENET_CALL_QUERY	= 1,	/* -> struct venet_info */
+	VENET_CALL_START	= 2,	/* struct venet_start -> nothing */
+	VENET_CALL_STOP		= 3,	/* nothing -> nothing */
+	VENET_CALL_SET_MAC	= 4,	/* struct venet_mac -> nothing */
+};
+
+#define VENET_LINK_UP		0x1u	/* venet_info.link */
+
+/**
+ * struct venet_info - what the device is
+ * @features:	VENET_F_*
+ * @mtu:	MTU that the host suggests, bytes
+ * @link:	VENET_LINK_*
+ * @speed:	Mbit/s, 0 if not known
+ * @pairs:	queue pairs on offer, 1..VENET_PAIRS_MAX
+ * @mac:	address of the guest's end
+ * @reserved:	zero
+ */
+struct venet_info {
+	__le64 features;
+	__le32 mtu;
+	__le32 link;
+	__le32 speed;
+	__le32 pairs;
+	__u8 mac[6];
+	__u8 reserved[2];
+};
+
+/**
+ * struct venet_start - begin
+ * @features:	what the driver uses, a subset of what QUERY said.  Segmentation
+ *		needs the checksum feature of the same direction
+ * @pairs:	queue pairs in use: all of 0..pairs - 1 are registered
+ * @reserved:	zero
+ */
+struct venet_start {
+	__le64 features;
+	__le32 pairs;
+	__le32 reserved;
+};
+
+/**
+ * struct venet_mac - new address of the guest's end
+ * @mac:	unicast address
+ * @reserved:	zero
+ */
+struct venet_mac {
+	__u8 mac[6];
+	__u8 reserved[2];
+};
+
+#endif /* _UAPI_VBUS_VENET_H */
