@@ -85,7 +85,8 @@ static inline void vbus_evq_update_cons(struct vbus_evq_prod *p)
 {
 	u32 behind = (u32)p->pos - ring_load32(&p->q->cons);
 
-	if (ring_likely(behind <= p->slots && p->pos - behind >= p->cons))
+	/* Also bounds it by @slots: that many entries are unconsumed at most. */
+	if (ring_likely(behind <= p->pos - p->cons))
 		p->cons = p->pos - behind;
 	else
 		p->lies++;

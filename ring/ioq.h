@@ -107,10 +107,15 @@ static inline u32 vbus_ioq_put_index(const struct vbus_ioq_prod *p)
 	return p->next & (p->size - 1);
 }
 
-/* Forget what was put since the last publication. */
+/*
+ * Forget what was put since the last publication.  All but the first one carry
+ * a valid phase already, which would come to light behind the next publication.
+ */
 static inline void vbus_ioq_cancel(struct vbus_ioq_prod *p)
 {
-	p->next = p->pos;
+	while (p->next != p->pos && --p->next != p->pos)
+		ring_store16(&p->desc[p->next & (p->size - 1)].flags,
+			     vbus_ioq_phase(p->next + p->size, p->size));
 }
 
 /**
@@ -156,8 +161,9 @@ static inline void vbus_ioq_cons_init(struct vbus_ioq_cons *c,
  * @ahead:	which: 0 is the next one; smaller than the ring
  * @d:		private copy, flags without phase
  *
- * The descriptors of a published chain are all there when its first one is; one
- * that is missing is the producer's fault.
+ * Only the first one that is missing ends what is published: peek in order.  The
+ * descriptors of a published chain are all there when its first one is; one that
+ * is missing is the producer's fault.
  *
  * Return: false if it is the producer's still.
  */
@@ -201,9 +207,10 @@ static inline u32 vbus_ioq_peek_index(const struct vbus_ioq_cons *c, u32 ahead)
 /**
  * vbus_ioq_arm() - ask to be told when @ahead more descriptors have come
  * @c:		state
- * @ahead:	0: the next one
+ * @ahead:	0: the next one; smaller than the ring
  *
- * Return: true if the caller may wait, false if it is there already.
+ * Return: true if the caller may wait, false if it must look again: it is there
+ * already or, if @ahead is not 0, part of a batch about to be published.
  */
 static inline bool vbus_ioq_arm(struct vbus_ioq_cons *c, u32 ahead)
 {
