@@ -180,7 +180,7 @@ static inline bool vbus_ioq_peek(const struct vbus_ioq_cons *c, u32 ahead,
 	d->addr = ring_load64(&slot->addr);
 	d->len = ring_load32(&slot->len);
 	d->id = ring_load16(&slot->id);
-	d->flags = flags & (u16)~VBUS_DESC_F_PHASE;
+	d->flags = flags & (VBUS_DESC_F_PHASE - 1u);
 	return true;
 }
 

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Buses and the connectors that offer them to guests.
+ *
+ * Locking: vbus_config_lock for everything but what vbus_host.h says about
+ * bus->lock.
+ */
+#define pr_fmt(fmt) "vbus: " fmt
+
+#include <linux/slab.h>
+
+#include "vbus_host.h"
+
+/* Topology and configuration; see vbus_host.h. */
+DEFINE_MUTEX(vbus_config_lock);
+EXPORT_SYMBOL_GPL(vbus_config_lock);
+
+#define VBUS_CONNECTORS_MAX	4
+
+/* Protects vbus_connectors; leaf lock, so that modules may load meanwhile. */
+static DEFINE_MUTEX(vbus_connector_lock);
+static const struct vbus_connector_ops *vbus_connectors[VBUS_CONNECTORS_MAX];
+
+/**
+ * vbus_connector_register() - offer a way to join guests to buses
+ * @ops:	stays valid until vbus_connector_unregister()
+ *
+ * Return: 0 or -ENOSPC.
+ */
+int vbus_connector_register(const struct vbus_connector_ops *ops)
+{
+	int i, err = -ENOSPC;
+
+	mutex_lock(&vbus_connector_lock);
+	for (i = 0; i < VBUS_CONNECTORS_MAX && err; i++) {
+		if (vbus_connectors[i])
+			continue;
+		vbus_connectors[i] = ops;
+		err = 0;
+	}
+	mutex_unlock(&vbus_connector_lock);
+	return err;
+}
+EXPORT_SYMBOL_GPL(vbus_connector_register);
+
+/* No enabled bus uses it: each holds a reference of the module. */
+void vbus_connector_unregister(const struct vbus_connector_ops *ops)
+{
+	int i;
+
+	mutex_lock(&vbus_connector_lock);
+	for (i = 0; i < VBUS_CONNECTORS_MAX; i++)
+		if (vbus_connectors[i] == ops)
+			vbus_connectors[i] = NULL;
+	mutex_unlock(&vbus_connector_lock);
+}
+EXPORT_SYMBOL_GPL(vbus_connector_unregister);
+
+static const struct vbus_connector_ops *vbus_connector_try_get(const char *name)
+{
+	const struct vbus_connector_ops *ops = NULL;
+	int i;
+
+	mutex_lock(&vbus_connector_lock);
+	for (i = 0; i < VBUS_CONNECTORS_MAX && !ops; i++)
+		if (vbus_connectors[i] &&
+		    !strcmp(vbus_connectors[i]->name, name) &&
+		    try_module_get(vbus_connectors[i]->owner))
+			ops = vbus_connectors[i];
+	mutex_unlock(&vbus_connector_lock);
+	return ops;
+}
+
+static const struct vbus_connector_ops *vbus_connector_get(const char *name)
+{
+	const struct vbus_connector_ops *ops = vbus_connector_try_get(name);
+
+	if (ops)
+		return ops;
+	request_module("vbus-connector-%s", name);
+	return vbus_connector_try_get(name);
+}
+
+/**
+ * vbus_bus_alloc() - make an inert bus of one lane
+ * @name:	shorter than VBUS_NAME_LEN
+ */
+struct vbus_bus *vbus_bus_alloc(const char *name)
+{
+	struct vbus_bus *bus = kvzalloc(sizeof(*bus), GFP_KERNEL);
+
+	if (!bus)
+		return NULL;
+	strscpy(bus->name, name, sizeof(bus->name));
+	bus->lanes = 1;
+	mutex_init(&bus->lock);
+	return bus;
+}
+
+/* The bus is not enabled and nothing is plugged in. */
+void vbus_bus_free(struct vbus_bus *bus)
+{
+	mutex_destroy(&bus->lock);
+	kvfree(bus);
+}
+
+static void vbus_bus_free_lanes(struct vbus_bus *bus, unsigned int n)
+{
+	while (n--)
+		vbus_lane_exit(&bus->lane[n]);
+	kvfree(bus->lane);
+	bus->lane = NULL;
+}
+
+static int vbus_bus_alloc_lanes(struct vbus_bus *bus)
+{
+	unsigned int i;
+	int err;
+
+	bus->lane = kvcalloc(bus->lanes, sizeof(*bus->lane), GFP_KERNEL);
+	if (!bus->lane)
+		return -ENOMEM;
+	for (i = 0; i < bus->lanes; i++) {
+		err = vbus_lane_init(&bus->lane[i], bus, i);
+		if (err) {
+			vbus_bus_free_lanes(bus, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/**
+ * vbus_bus_enable() - offer a bus to guests
+ * @bus:	bus
+ *
+ * Return: 0, -EBUSY if it is enabled, -EINVAL without lanes, -ENOMEM, or what
+ * the connector says.
+ */
+int vbus_bus_enable(struct vbus_bus *bus)
+{
+	int err;
+
+	lockdep_assert_held(&vbus_config_lock);
+	if (bus->enabled)
+		return -EBUSY;
+	if (!bus->lanes) {
+		pr_warn("bus %s: cannot be enabled without lanes\n", bus->name);
+		return -EINVAL;
+	}
+	bus->conn = vbus_connector_get("vdpa");
+	if (!bus->conn) {
+		pr_warn("bus %s: connector module vbus_vdpa is not available\n",
+			bus->name);
+		return -ENODEV;
+	}
+	err = vbus_bus_alloc_lanes(bus);
+	if (err)
+		goto err_put_connector;
+	err = bus->conn->enable(bus);
+	if (err)
+		goto err_free_lanes;
+	bus->enabled = true;
+	return 0;
+
+err_free_lanes:
+	vbus_bus_free_lanes(bus, bus->lanes);
+err_put_connector:
+	module_put(bus->conn->owner);
+	bus->conn = NULL;
+	return err;
+}
+
+/**
+ * vbus_bus_disable() - withdraw a bus
+ * @bus:	bus
+ *
+ * Return: 0, -EBUSY while a guest is attached, -EINTR.
+ */
+int vbus_bus_disable(struct vbus_bus *bus)
+{
+	int err;
+
+	lockdep_assert_held(&vbus_config_lock);
+	if (!bus->enabled)
+		return 0;
+	err = bus->conn->disable(bus);
+	if (err)
+		return err;
+	vbus_session_drop(bus);
+	vbus_session_set_mem(bus, NULL);
+	/* the data path of devices that are plugged in may still look */
+	synchronize_rcu();
+	vbus_bus_free_lanes(bus, bus->lanes);
+	module_put(bus->conn->owner);
+	bus->conn = NULL;
+	bus->enabled = false;
+	return 0;
+}
+
+/**
+ * vbus_bus_changed() - tell the guest that the devices have changed
+ * @bus:	bus
+ *
+ * May sleep.
+ */
+void vbus_bus_changed(struct vbus_bus *bus)
+{
+	mutex_lock(&bus->lock);
+	if (bus->running) {
+		local_bh_disable();
+		vbus_lane_signal(&bus->lane[0], VBUS_SIGNAL_BUS);
+		local_bh_enable();
+	}
+	mutex_unlock(&bus->lock);
+}

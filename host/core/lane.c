@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Lanes: who serves the guest's signals, and how signals reach the guest.
+ *
+ * Serving: one context at a time owns a lane (VBUS_LANE_OWNED).  A doorbell
+ * finds a lane asleep; the work behind it is done right there, in bottom-half
+ * context of the CPU that took the doorbell, as long as it is little: no thread
+ * is woken and an answer may leave before the guest runs again.  When there is
+ * more, ownership passes to the lane's worker thread, which runs in parallel
+ * with the guest until it finds nothing to do.  Only then the lane is armed, so
+ * that a busy lane gets no doorbells.
+ *
+ * Locking: @g2h and @ready belong to the owner, @h2g to whoever holds
+ * @push_lock.  vbus_lane_pause() takes ownership away from the data path; it
+ * and everything that maps or unmaps needs bus->lock.
+ */
+#define pr_fmt(fmt) "vbus: " fmt
+
+#include <linux/bitops.h>
+#include <linux/kthread.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "vbus_host.h"
+
+#define VBUS_LANE_BATCH		32	/* signals taken from the queue at once */
+#define VBUS_QUEUE_QUOTA	16	/* units a queue may do before the next one */
+#define VBUS_CONTEXT_BUDGET	8	/* units done where the doorbell arrived */
+#define VBUS_WORKER_BUDGET	64	/* units the worker does between breaths */
+
+/* Become the owner, unless there is one or somebody wants the lane quiet. */
+static bool vbus_lane_own(struct vbus_lane *lane)
+{
+	return !atomic_read(&lane->pauses) &&
+	       !test_and_set_bit_lock(VBUS_LANE_OWNED, &lane->state);
+}
+
+/*
+ * Give up ownership.  Returns false if the caller is owner again because a
+ * doorbell came in the meantime.
+ */
+static bool vbus_lane_disown(struct vbus_lane *lane)
+{
+	clear_bit_unlock(VBUS_LANE_OWNED, &lane->state);
+	/*
+	 * Orders the release before the looks at @pauses and PENDING; pairs
+	 * with the atomic operations in vbus_lane_pause() and with the one on
+	 * OWNED that follows set_bit(PENDING) in the doorbell's path.
+	 */
+	smp_mb__after_atomic();
+	if (atomic_read(&lane->pauses)) {
+		wake_up(&lane->idle);
+		return true;
+	}
+	return !test_bit(VBUS_LANE_PENDING, &lane->state) ||
+	       !vbus_lane_own(lane);
+}
+
+static void vbus_lane_take(struct vbus_lane *lane)
+{
+	u16 ids[VBUS_LANE_BATCH];
+	struct vbus_queue *q;
+	u32 i, n;
+
+	n = vbus_evq_take(&lane->g2h, ids, ARRAY_SIZE(ids));
+	lane->stats.kicks += n;
+	for (i = 0; i < n; i++) {
+		q = rcu_dereference_bh(lane->bus->signal[ids[i]]);
+		if (q && q->lane == lane && q->live && list_empty(&q->node))
+			list_add_tail(&q->node, &lane->ready);
+	}
+}
+
+/*
+ * Serve for about @budget units, the queues in turn.  Bottom halves are off;
+ * by the owner.  Returns true if there is more to do.
+ */
+static bool vbus_lane_round(struct vbus_lane *lane, int budget)
+{
+	struct vbus_queue *q;
+	int quota, done;
+
+	if (!test_bit(VBUS_LANE_LIVE, &lane->state))
+		return false;
+	vbus_lane_take(lane);
+	while (budget > 0) {
+		q = list_first_entry_or_null(&lane->ready, struct vbus_queue,
+					     node);
+		if (!q)
+			break;
+		list_del_init(&q->node);
+		quota = min(budget, VBUS_QUEUE_QUOTA);
+		done = q->ops->service(q, quota);
+		if (done >= quota)
+			list_add_tail(&q->node, &lane->ready);
+		budget -= max(done, 1);
+	}
+	return !list_empty(&lane->ready) || vbus_evq_ready(&lane->g2h);
+}
+
+/* By the owner, who found nothing to do.  Returns false if there is now. */
+static bool vbus_lane_arm(struct vbus_lane *lane)
+{
+	if (!test_bit(VBUS_LANE_LIVE, &lane->state))
+		return true;
+	lane->stats.arms++;
+	return vbus_evq_arm(&lane->g2h);
+}
+
+static void vbus_lane_begin_round(struct vbus_lane *lane)
+{
+	clear_bit(VBUS_LANE_PENDING, &lane->state);
+	/* the doorbell is answered by what follows, not by what went before */
+	smp_mb__after_atomic();
+}
+
+/* Bottom-half context, on the CPU that took the doorbell. */
+static void vbus_lane_serve(struct work_struct *work)
+{
+	struct vbus_lane *lane = container_of(work, struct vbus_lane, serve);
+
+	if (!vbus_lane_own(lane))
+		return;
+	do {
+		vbus_lane_begin_round(lane);
+		lane->stats.in_context++;
+		if (vbus_lane_round(lane, VBUS_CONTEXT_BUDGET) ||
+		    !vbus_lane_arm(lane)) {
+			lane->stats.worker_wakes++;
+			set_bit(VBUS_LANE_WORKER, &lane->state);
+			wake_up_process(lane->worker);
+			return;
+		}
+	} while (!vbus_lane_disown(lane));
+}
+
+/* The worker owns the lane: serve until there is nothing left. */
+static void vbus_lane_work(struct vbus_lane *lane)
+{
+	bool more;
+
+	do {
+		vbus_lane_begin_round(lane);
+		do {
+			local_bh_disable();
+			lane->stats.worker_rounds++;
+			more = vbus_lane_round(lane, VBUS_WORKER_BUDGET);
+			local_bh_enable();
+			cond_resched();
+		} while (!atomic_read(&lane->pauses) &&
+			 (more || !vbus_lane_arm(lane)));
+	} while (!vbus_lane_disown(lane));
+}
+
+static int vbus_lane_worker(void *arg)
+{
+	struct vbus_lane *lane = arg;
+
+	while (!kthread_should_stop()) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (!test_bit(VBUS_LANE_WORKER, &lane->state)) {
+			if (!kthread_should_stop())
+				schedule();
+			__set_current_state(TASK_RUNNING);
+			continue;
+		}
+		__set_current_state(TASK_RUNNING);
+		clear_bit(VBUS_LANE_WORKER, &lane->state);
+		vbus_lane_work(lane);
+	}
+	return 0;
+}
+
+static void vbus_lane_kick(struct irq_work *work)
+{
+	struct vbus_lane *lane = container_of(work, struct vbus_lane, kick);
+
+	queue_work(system_bh_wq, &lane->serve);
+}
+
+/**
+ * vbus_lane_doorbell() - the guest rang
+ * @lane:	lane
+ *
+ * Any context, interrupts off or on.  An eventfd's lock may be held, under
+ * which no other eventfd can be signalled, so nothing is done here yet.
+ */
+void vbus_lane_doorbell(struct vbus_lane *lane)
+{
+	lane->stats.doorbells++;
+	set_bit(VBUS_LANE_PENDING, &lane->state);
+	if (test_bit(VBUS_LANE_LIVE, &lane->state))
+		irq_work_queue(&lane->kick);
+}
+EXPORT_SYMBOL_GPL(vbus_lane_doorbell);
+
+/**
+ * vbus_lane_raise() - raise the lane's interrupt
+ * @lane:	lane
+ *
+ * Bottom halves are off.
+ */
+void vbus_lane_raise(struct vbus_lane *lane)
+{
+	lane->bus->conn->interrupt(lane->bus, lane->index);
+}
+
+/**
+ * vbus_lane_signal() - push a signal to the guest
+ * @lane:	lane
+ * @sig:	signal id, smaller than the slots of the session
+ *
+ * Bottom halves are off.  Nothing happens on a lane that is not live.
+ */
+void vbus_lane_signal(struct vbus_lane *lane, u32 sig)
+{
+	enum vbus_evq_push result;
+
+	spin_lock(&lane->push_lock);
+	if (!test_bit(VBUS_LANE_LIVE, &lane->state)) {
+		spin_unlock(&lane->push_lock);
+		return;
+	}
+	result = vbus_evq_push(&lane->h2g, sig);
+	lane->stats.signals++;
+	if (result == VBUS_EVQ_SIGNAL)
+		lane->stats.interrupts++;
+	else if (result == VBUS_EVQ_COALESCED)
+		lane->stats.coalesced++;
+	else if (result == VBUS_EVQ_FULL)
+		lane->stats.refused++;
+	spin_unlock(&lane->push_lock);
+	if (result == VBUS_EVQ_SIGNAL)
+		vbus_lane_raise(lane);
+}
+EXPORT_SYMBOL_GPL(vbus_lane_signal);
+
+/**
+ * vbus_lane_pause() - take the lane away from the data path
+ * @lane:	lane
+ *
+ * Sleeps until the present owner lets go, which it does after at most one
+ * round.  The caller is the owner until vbus_lane_unpause().
+ */
+void vbus_lane_pause(struct vbus_lane *lane)
+{
+	lockdep_assert_held(&lane->bus->lock);
+	atomic_inc(&lane->pauses);
+	wait_event(lane->idle,
+		   !test_and_set_bit_lock(VBUS_LANE_OWNED, &lane->state));
+}
+
+void vbus_lane_unpause(struct vbus_lane *lane)
+{
+	lockdep_assert_held(&lane->bus->lock);
+	atomic_dec(&lane->pauses);
+	clear_bit_unlock(VBUS_LANE_OWNED, &lane->state);
+	/* doorbells that came meanwhile found an owner who did not look */
+	vbus_lane_doorbell(lane);
+}
+
+/**
+ * vbus_lane_begin() - new event queues, at position 0
+ * @lane:	paused lane
+ * @slots:	slots of each queue
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vbus_lane_begin(struct vbus_lane *lane, u32 slots)
+{
+	lane->last = kvcalloc(slots, sizeof(*lane->last), GFP_KERNEL_ACCOUNT);
+	if (!lane->last)
+		return -ENOMEM;
+	vbus_evq_prod_init(&lane->h2g, NULL, slots, lane->last);
+	vbus_evq_cons_init(&lane->g2h, NULL, slots);
+	return 0;
+}
+
+void vbus_lane_end(struct vbus_lane *lane)
+{
+	kvfree(lane->last);
+	lane->last = NULL;
+}
+
+/**
+ * vbus_lane_map() - make a paused lane live
+ * @lane:	lane after vbus_lane_begin(); positions are kept
+ * @mem:	guest memory
+ * @h2g:	guest address of the host-to-guest queue
+ * @g2h:	guest address of the guest-to-host queue
+ * @slots:	slots of each
+ *
+ * Return: 0, -EFAULT or -ENOMEM.
+ */
+int vbus_lane_map(struct vbus_lane *lane, const struct vbus_mem *mem,
+		  u64 h2g, u64 g2h, u32 slots)
+{
+	int err;
+
+	err = vbus_map(mem, h2g, VBUS_EVQ_BYTES(slots), &lane->map[0]);
+	if (err)
+		return err;
+	err = vbus_map(mem, g2h, VBUS_EVQ_BYTES(slots), &lane->map[1]);
+	if (err) {
+		vbus_unmap(&lane->map[0]);
+		return err;
+	}
+	lane->h2g.q = lane->map[0].kva;
+	lane->g2h.q = lane->map[1].kva;
+	set_bit(VBUS_LANE_LIVE, &lane->state);
+	return 0;
+}
+
+/* Undo vbus_lane_map().  The lane is paused; may sleep. */
+void vbus_lane_unmap(struct vbus_lane *lane)
+{
+	if (!test_and_clear_bit(VBUS_LANE_LIVE, &lane->state))
+		return;
+	/* no pusher that saw LIVE is left, and no doorbell is on its way */
+	synchronize_rcu();
+	irq_work_sync(&lane->kick);
+	cancel_work_sync(&lane->serve);
+	vbus_unmap(&lane->map[0]);
+	vbus_unmap(&lane->map[1]);
+}
+
+/**
+ * vbus_lane_init() - make a lane; it starts paused and not live
+ * @lane:	zeroed memory
+ * @bus:	its bus
+ * @index:	its number
+ */
+int vbus_lane_init(struct vbus_lane *lane, struct vbus_bus *bus,
+		   unsigned int index)
+{
+	lane->bus = bus;
+	lane->index = index;
+	lane->state = BIT(VBUS_LANE_OWNED);
+	atomic_set(&lane->pauses, 1);
+	INIT_LIST_HEAD(&lane->ready);
+	spin_lock_init(&lane->push_lock);
+	init_waitqueue_head(&lane->idle);
+	init_irq_work(&lane->kick, vbus_lane_kick);
+	INIT_WORK(&lane->serve, vbus_lane_serve);
+	lane->worker = kthread_run(vbus_lane_worker, lane, "vbus/%s/%u",
+				   bus->name, index);
+	return PTR_ERR_OR_ZERO(lane->worker);
+}
+
+/* The lane is paused and not live. */
+void vbus_lane_exit(struct vbus_lane *lane)
+{
+	irq_work_sync(&lane->kick);
+	cancel_work_sync(&lane->serve);
+	if (!IS_ERR_OR_NULL(lane->worker))
+		kthread_stop(lane->worker);
+	vbus_lane_end(lane);
+}

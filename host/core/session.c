@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sessions: a guest attaches to a bus and talks to its devices.
+ *
+ * A session begins with HELLO and ends with the next one, or when the connector
+ * drops it.  In between it may be suspended: the guest is paused and its memory
+ * is gone, but it will go on where it was.  All positions in the rings are
+ * private to the host and survive; only mappings are made anew.
+ *
+ * Locking: bus->lock.
+ */
+#define pr_fmt(fmt) "vbus: " fmt
+
+#include <linux/random.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "vbus_host.h"
+
+/* Something a guest asked for is wrong: say so, but never often. */
+#define vbus_complain(bus, fmt, ...) \
+	pr_warn_ratelimited("bus %s: guest: " fmt "\n", (bus)->name, \
+			    ##__VA_ARGS__)
+
+static u32 vbus_status(int err)
+{
+	return err == -ENOMEM ? VBUS_ENOMEM :
+	       err == -EFAULT ? VBUS_EFAULT :
+	       err == -EBUSY ? VBUS_EBUSY : VBUS_EINVAL;
+}
+
+/* ------------------------------------------------- suspend, resume, drop */
+
+static void vbus_session_unmap(struct vbus_bus *bus)
+{
+	struct vbus_device *dev;
+	unsigned int i, j;
+
+	for (i = 0; i < VBUS_SLOTS_MAX; i++) {
+		dev = bus->slot[i];
+		if (!dev || !dev->opened)
+			continue;
+		if (dev->ops->quiesce)
+			dev->ops->quiesce(dev);
+		for (j = 0; j < VBUS_SHM_MAX; j++)
+			if (dev->queue[j])
+				WRITE_ONCE(dev->queue[j]->live, false);
+	}
+	/* vbus_lane_unmap() waits for a grace period, and there is a lane */
+	for (i = 0; i < bus->nlanes; i++)
+		vbus_lane_unmap(&bus->lane[i]);
+	for (i = 0; i < VBUS_SLOTS_MAX; i++) {
+		dev = bus->slot[i];
+		for (j = 0; dev && dev->opened && j < VBUS_SHM_MAX; j++)
+			if (dev->queue[j])
+				vbus_queue_unmap(dev->queue[j]);
+	}
+}
+
+static int vbus_session_map(struct vbus_bus *bus)
+{
+	struct vbus_device *dev;
+	unsigned int i, j;
+	int err;
+
+	for (i = 0; i < bus->nlanes; i++) {
+		err = vbus_lane_map(&bus->lane[i], bus->mem, bus->desc[i].h2g,
+				    bus->desc[i].g2h, bus->slots);
+		if (err)
+			return err;
+	}
+	for (i = 0; i < VBUS_SLOTS_MAX; i++) {
+		dev = bus->slot[i];
+		if (!dev || !dev->opened)
+			continue;
+		for (j = 0; j < VBUS_SHM_MAX; j++) {
+			if (!dev->queue[j])
+				continue;
+			err = vbus_queue_map(dev->queue[j], bus->mem);
+			if (err)
+				return err;
+		}
+	}
+	for (i = 0; i < VBUS_SLOTS_MAX; i++) {
+		dev = bus->slot[i];
+		if (!dev || !dev->opened)
+			continue;
+		for (j = 0; j < VBUS_SHM_MAX; j++)
+			if (dev->queue[j])
+				WRITE_ONCE(dev->queue[j]->live, true);
+		if (dev->ops->resume)
+			dev->ops->resume(dev);
+	}
+	return 0;
+}
+
+static void __vbus_session_suspend(struct vbus_bus *bus)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&bus->lock);
+	if (!bus->running)
+		return;
+	for (i = 0; i < bus->nlanes; i++)
+		vbus_lane_pause(&bus->lane[i]);
+	vbus_session_unmap(bus);
+	bus->running = false;
+}
+
+static void __vbus_session_drop(struct vbus_bus *bus)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&bus->lock);
+	__vbus_session_suspend(bus);
+	for (i = 0; i < VBUS_SLOTS_MAX; i++)
+		if (bus->slot[i])
+			vbus_device_close(bus->slot[i]);
+	for (i = 0; i < bus->nlanes; i++)
+		vbus_lane_end(&bus->lane[i]);
+	bus->nlanes = 0;
+	bus->session = 0;
+}
+
+/* The session's mappings exist: let the lanes run. */
+static void vbus_session_run(struct vbus_bus *bus)
+{
+	unsigned int i;
+
+	bus->running = true;
+	for (i = 0; i < bus->nlanes; i++)
+		vbus_lane_unpause(&bus->lane[i]);
+}
+
+/**
+ * vbus_session_suspend() - the guest is paused, its memory is about to go
+ * @bus:	bus
+ *
+ * On return nothing of the guest's is in use.  May sleep.
+ */
+void vbus_session_suspend(struct vbus_bus *bus)
+{
+	mutex_lock(&bus->lock);
+	__vbus_session_suspend(bus);
+	mutex_unlock(&bus->lock);
+}
+EXPORT_SYMBOL_GPL(vbus_session_suspend);
+
+/**
+ * vbus_session_drop() - the guest is gone
+ * @bus:	bus
+ */
+void vbus_session_drop(struct vbus_bus *bus)
+{
+	mutex_lock(&bus->lock);
+	__vbus_session_drop(bus);
+	mutex_unlock(&bus->lock);
+}
+EXPORT_SYMBOL_GPL(vbus_session_drop);
+
+static bool vbus_session_is_same(struct vbus_bus *bus)
+{
+	__le64 cookie;
+
+	return !vbus_mem_read(bus->mem, bus->page_addr +
+			      offsetof(struct vbus_bus_page, session),
+			      &cookie, sizeof(cookie)) &&
+	       le64_to_cpu(cookie) == bus->session;
+}
+
+/**
+ * vbus_session_resume() - a guest that was suspended goes on
+ * @bus:	bus
+ *
+ * Return: 0, -ENOTCONN if there is no such session; it is dropped then.
+ */
+int vbus_session_resume(struct vbus_bus *bus)
+{
+	unsigned int i;
+	int err = 0;
+
+	mutex_lock(&bus->lock);
+	if (bus->running)
+		goto out_unlock;
+	if (!bus->session || !bus->mem || !vbus_session_is_same(bus)) {
+		__vbus_session_drop(bus);
+		err = -ENOTCONN;
+		goto out_unlock;
+	}
+	err = vbus_session_map(bus);
+	if (err) {
+		vbus_complain(bus, "memory of its queues is gone (%d)", err);
+		vbus_session_unmap(bus);
+		__vbus_session_drop(bus);
+		err = -ENOTCONN;
+		goto out_unlock;
+	}
+	vbus_session_run(bus);
+	/* an edge may have been lost while the guest was paused */
+	local_bh_disable();
+	for (i = 0; i < bus->nlanes; i++)
+		vbus_lane_raise(&bus->lane[i]);
+	local_bh_enable();
+out_unlock:
+	mutex_unlock(&bus->lock);
+	return err;
+}
+EXPORT_SYMBOL_GPL(vbus_session_resume);
+
+/**
+ * vbus_session_set_mem() - guest memory has changed
+ * @bus:	bus
+ * @mem:	all of it, NULL: none.  The bus takes it over
+ *
+ * A running session goes on with the new memory if its queues are still there.
+ */
+void vbus_session_set_mem(struct vbus_bus *bus, struct vbus_mem *mem)
+{
+	struct vbus_mem *old;
+	bool running;
+
+	mutex_lock(&bus->lock);
+	running = bus->running;
+	__vbus_session_suspend(bus);
+	old = bus->mem;
+	bus->mem = mem;
+	mutex_unlock(&bus->lock);
+	vbus_mem_free(old);
+	if (running && mem)
+		vbus_session_resume(bus);
+}
+EXPORT_SYMBOL_GPL(vbus_session_set_mem);
+
+/* ------------------------------------------------------------------ verbs */
+
+static u32 vbus_session_lanes(struct vbus_bus *bus, u64 page_addr)
+{
+	struct vbus_bus_page *page;
+	u32 i, nlanes, slots, status = VBUS_OK;
+
+	page = kmalloc(sizeof(*page), GFP_KERNEL);
+	if (!page)
+		return VBUS_ENOMEM;
+	if (page_addr & ~PAGE_MASK ||
+	    vbus_mem_read(bus->mem, page_addr, page, sizeof(*page))) {
+		vbus_complain(bus, "bus page at %#llx is not its memory",
+			      page_addr);
+		status = VBUS_EFAULT;
+		goto out_free;
+	}
+	nlanes = le32_to_cpu(page->nlanes);
+	slots = le32_to_cpu(page->lane[0].slots);
+	if (le32_to_cpu(page->magic) != VBUS_BUS_MAGIC || !nlanes ||
+	    nlanes > bus->lanes || !vbus_evq_slots_valid(slots)) {
+		vbus_complain(bus, "bus page with %u lanes of %u slots", nlanes,
+			      slots);
+		status = VBUS_EINVAL;
+		goto out_free;
+	}
+	for (i = 0; i < nlanes; i++) {
+		bus->desc[i].h2g = le64_to_cpu(page->lane[i].h2g);
+		bus->desc[i].g2h = le64_to_cpu(page->lane[i].g2h);
+		if (le32_to_cpu(page->lane[i].slots) != slots ||
+		    (bus->desc[i].h2g | bus->desc[i].g2h) & 63) {
+			vbus_complain(bus, "lane %u is malformed", i);
+			status = VBUS_EINVAL;
+			goto out_free;
+		}
+	}
+	bus->page_addr = page_addr;
+	bus->nlanes = nlanes;
+	bus->slots = slots;
+out_free:
+	kfree(page);
+	return status;
+}
+
+static u32 vbus_session_begin(struct vbus_bus *bus, u64 page_addr)
+{
+	__le64 cookie;
+	u32 i, status;
+	int err;
+
+	status = vbus_session_lanes(bus, page_addr);
+	if (status)
+		return status;
+	for (i = 0; i < bus->nlanes; i++) {
+		err = vbus_lane_begin(&bus->lane[i], bus->slots);
+		if (err)
+			goto err_drop;
+	}
+	err = vbus_session_map(bus);
+	if (err) {
+		vbus_complain(bus, "event queues are not its memory");
+		goto err_unmap;
+	}
+	do {
+		bus->session = get_random_u64();
+	} while (!bus->session);
+	cookie = cpu_to_le64(bus->session);
+	err = vbus_mem_write(bus->mem, page_addr +
+			     offsetof(struct vbus_bus_page, session), &cookie,
+			     sizeof(cookie));
+	if (err)
+		goto err_unmap;
+	vbus_session_run(bus);
+	return VBUS_OK;
+
+err_unmap:
+	vbus_session_unmap(bus);
+err_drop:
+	__vbus_session_drop(bus);
+	return vbus_status(err);
+}
+
+static u32 vbus_verb_hello(struct vbus_bus *bus, const void *req, size_t reqlen,
+			   void *rsp, size_t *outlen)
+{
+	const struct vbus_hello_req *hello = req;
+	struct vbus_hello_rsp *out = rsp;
+	u32 status = VBUS_OK;
+
+	if (reqlen < sizeof(*hello))
+		return VBUS_EINVAL;
+	if (le32_to_cpu(hello->version) != VBUS_ABI_VERSION) {
+		vbus_complain(bus, "ABI version %u, not %u",
+			      le32_to_cpu(hello->version), VBUS_ABI_VERSION);
+		status = VBUS_EVERSION;
+	} else if (le64_to_cpu(hello->features) & ~VBUS_F_ALL) {
+		vbus_complain(bus, "unknown features %#llx",
+			      le64_to_cpu(hello->features) & ~VBUS_F_ALL);
+		status = VBUS_EOPNOTSUPP;
+	} else {
+		__vbus_session_drop(bus);
+		status = bus->mem ? vbus_session_begin(bus,
+					le64_to_cpu(hello->bus_page)) :
+				    VBUS_EFAULT;
+	}
+	out->version = cpu_to_le32(VBUS_ABI_VERSION);
+	out->reserved = 0;
+	out->features = cpu_to_le64(VBUS_F_ALL);
+	out->session = cpu_to_le64(status ? 0 : bus->session);
+	*outlen = sizeof(*out);
+	return status;
+}
+
+static u32 vbus_verb_list(struct vbus_bus *bus, u16 slot, void *rsp,
+			  size_t *outlen)
+{
+	struct vbus_list_rsp *out = rsp;
+	struct vbus_device *dev = NULL;
+
+	for (; slot < VBUS_SLOTS_MAX && !dev; slot++)
+		dev = bus->slot[slot];
+	if (!dev)
+		return VBUS_ENODEV;
+	memset(out, 0, sizeof(*out));
+	out->slot = cpu_to_le16(dev->slot);
+	out->instance = cpu_to_le64(dev->instance);
+	out->generation = cpu_to_le32(dev->generation);
+	strscpy_pad(out->type, dev->ops->type, sizeof(out->type));
+	*outlen = sizeof(*out);
+	return VBUS_OK;
+}
+
+static u32 vbus_verb_open(struct vbus_device *dev)
+{
+	int err;
+
+	if (dev->opened)
+		return VBUS_EBUSY;
+	err = dev->ops->open(dev);
+	if (err)
+		return vbus_status(err);
+	dev->opened = true;
+	return VBUS_OK;
+}
+
+static u32 vbus_verb_call(struct vbus_device *dev, const void *req,
+			  size_t reqlen, void *rsp, size_t *outlen)
+{
+	const struct vbus_call_req *call = req;
+	u32 status, len = 0;
+
+	if (reqlen >= sizeof(*call))
+		len = le32_to_cpu(call->len);
+	if (reqlen < sizeof(*call) || len > VBUS_CALL_MAX ||
+	    len > reqlen - sizeof(*call))
+		return VBUS_EINVAL;
+	*outlen = VBUS_CALL_MAX;
+	status = dev->ops->call(dev, le32_to_cpu(call->func), call + 1, len,
+				rsp + sizeof(struct vbus_rsp), outlen);
+	*outlen += sizeof(struct vbus_rsp);
+	return status;
+}
+
+static u32 vbus_verb_shm(struct vbus_device *dev, const void *req,
+			 size_t reqlen, bool add)
+{
+	const struct vbus_shm_req *shm = req;
+	u32 status, nr;
+
+	if (reqlen < sizeof(*shm))
+		return VBUS_EINVAL;
+	if (add) {
+		status = vbus_queue_add(dev, shm);
+		if (status)
+			vbus_complain(dev->bus, "%s: queue %u of 2^%u descriptors at %#llx refused (%u)",
+				      dev->name, le16_to_cpu(shm->shm),
+				      le16_to_cpu(shm->log2),
+				      le64_to_cpu(shm->addr), status);
+		return status;
+	}
+	nr = le16_to_cpu(shm->shm);
+	if (nr >= VBUS_SHM_MAX || !dev->queue[nr])
+		return VBUS_EINVAL;
+	vbus_queue_remove(dev->queue[nr]);
+	return VBUS_OK;
+}
+
+static u32 vbus_verb_device(struct vbus_bus *bus, u16 verb, u16 slot,
+			    const void *req, size_t reqlen, void *rsp,
+			    size_t *outlen)
+{
+	struct vbus_device *dev = NULL;
+
+	if (slot < VBUS_SLOTS_MAX)
+		dev = bus->slot[slot];
+	if (!dev)
+		return VBUS_ENODEV;
+	if (verb == VBUS_VERB_OPEN)
+		return vbus_verb_open(dev);
+	if (!dev->opened)
+		return VBUS_ENOTCONN;
+	switch (verb) {
+	case VBUS_VERB_CLOSE:
+		vbus_device_close(dev);
+		return VBUS_OK;
+	case VBUS_VERB_CALL:
+		return vbus_verb_call(dev, req, reqlen, rsp, outlen);
+	case VBUS_VERB_SHM:
+		return vbus_verb_shm(dev, req, reqlen, true);
+	case VBUS_VERB_UNSHM:
+		return vbus_verb_shm(dev, req, reqlen, false);
+	}
+	return VBUS_ENOSYS;
+}
+
+/**
+ * vbus_session_request() - carry out a control request
+ * @bus:	bus
+ * @req:	private copy of the request, aligned to 8 bytes
+ * @reqlen:	its length
+ * @rsp:	room for the response, aligned to 8 bytes
+ * @rspsize:	VBUS_CTL_RSP_MAX
+ *
+ * May sleep.
+ *
+ * Return: length of the response.
+ */
+size_t vbus_session_request(struct vbus_bus *bus, const void *req,
+			    size_t reqlen, void *rsp, size_t rspsize)
+{
+	const struct vbus_req *head = req;
+	struct vbus_rsp *out = rsp;
+	size_t outlen = sizeof(*out);
+	u16 verb, slot;
+	u32 status;
+
+	BUILD_BUG_ON(sizeof(*out) + VBUS_CALL_MAX > VBUS_CTL_RSP_MAX);
+	BUILD_BUG_ON(sizeof(struct vbus_list_rsp) > VBUS_CTL_RSP_MAX);
+	memset(rsp, 0, rspsize);
+	mutex_lock(&bus->lock);
+	if (reqlen < sizeof(*head)) {
+		status = VBUS_EINVAL;
+		goto out_unlock;
+	}
+	verb = le16_to_cpu(head->verb);
+	slot = le16_to_cpu(head->slot);
+	if (verb == VBUS_VERB_HELLO)
+		status = vbus_verb_hello(bus, req, reqlen, rsp, &outlen);
+	else if (!bus->running)
+		status = VBUS_ENOTCONN;
+	else if (verb == VBUS_VERB_LIST)
+		status = vbus_verb_list(bus, slot, rsp, &outlen);
+	else
+		status = vbus_verb_device(bus, verb, slot, req, reqlen, rsp,
+					  &outlen);
+	if (status == VBUS_ENOSYS)
+		vbus_complain(bus, "unknown request %u", verb);
+out_unlock:
+	mutex_unlock(&bus->lock);
+	out->status = cpu_to_le32(status);
+	out->len = cpu_to_le32(outlen - sizeof(*out));
+	return outlen;
+}
+EXPORT_SYMBOL_GPL(vbus_session_request);

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * venet device class: what the core calls.  Protocol: uapi/vbus/venet.h.
+ *
+ * Locking: vbus_config_lock for alloc, free, enable and disable; bus->lock for
+ * everything a guest asks for.  The RTNL must not be taken under bus->lock.
+ */
+#define pr_fmt(fmt) "vbus_venet: " fmt
+
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "venet.h"
+
+static struct vbus_device *venet_alloc(const char *name)
+{
+	struct venet_host *venet = kzalloc(sizeof(*venet), GFP_KERNEL);
+
+	if (!venet)
+		return ERR_PTR(-ENOMEM);
+	strscpy(venet->ifname, "venet%d", sizeof(venet->ifname));
+	if (strlen(name) < IFNAMSIZ && dev_valid_name(name))
+		strscpy(venet->ifname, name, sizeof(venet->ifname));
+	eth_random_addr(venet->mac);
+	eth_random_addr(venet->host_mac);
+	venet->mtu = ETH_DATA_LEN;
+	venet->pairs = 1;
+	venet->link = true;
+	return &venet->dev;
+}
+
+static void venet_free(struct vbus_device *dev)
+{
+	kfree(to_venet(dev));
+}
+
+static int venet_enable(struct vbus_device *dev)
+{
+	return venet_netdev_create(to_venet(dev));
+}
+
+static void venet_disable(struct vbus_device *dev)
+{
+	venet_netdev_destroy(to_venet(dev));
+}
+
+static int venet_open(struct vbus_device *dev)
+{
+	return 0;
+}
+
+static void venet_halt(struct venet_host *venet)
+{
+	if (!venet->running)
+		return;
+	netif_carrier_off(venet->netdev);
+	WRITE_ONCE(venet->running, false);
+	/* no lane owner and no sender that saw it running is left */
+	synchronize_rcu();
+	WRITE_ONCE(venet->features, 0);
+	/* packets that wait for a guest that is gone wait in vain */
+	netif_tx_wake_all_queues(venet->netdev);
+}
+
+static void venet_close(struct vbus_device *dev)
+{
+	venet_halt(to_venet(dev));
+}
+
+static u32 venet_query(struct venet_host *venet, void *out, size_t *outlen)
+{
+	struct venet_info info = {
+		.features = cpu_to_le64(VENET_F_ALL),
+		.mtu = cpu_to_le32(READ_ONCE(venet->netdev->mtu)),
+		.link = cpu_to_le32(READ_ONCE(venet->link) ? VENET_LINK_UP : 0),
+		.pairs = cpu_to_le32(venet->pairs),
+	};
+
+	ether_addr_copy(info.mac, venet->mac);
+	memcpy(out, &info, sizeof(info));
+	*outlen = sizeof(info);
+	return VBUS_OK;
+}
+
+/* Segmentation offloads make no sense without the checksum's. */
+static bool venet_features_valid(u64 f)
+{
+	if (f & ~VENET_F_ALL)
+		return false;
+	if (f & (VENET_F_TX_TSO4 | VENET_F_TX_TSO6 | VENET_F_TX_USO) &&
+	    !(f & VENET_F_TX_CSUM))
+		return false;
+	return !(f & (VENET_F_RX_TSO4 | VENET_F_RX_TSO6 | VENET_F_RX_USO)) ||
+	       f & VENET_F_RX_CSUM;
+}
+
+static u32 venet_start(struct venet_host *venet, const void *in, size_t len)
+{
+	const struct venet_start *start = in;
+	u32 i, pairs;
+	u64 features;
+
+	if (len < sizeof(*start))
+		return VBUS_EINVAL;
+	features = le64_to_cpu(start->features);
+	pairs = le32_to_cpu(start->pairs);
+	if (!venet_features_valid(features))
+		return VBUS_EOPNOTSUPP;
+	if (!pairs || pairs > venet->pairs)
+		return VBUS_EINVAL;
+	for (i = 0; i < pairs; i++)
+		if (!venet->dev.queue[VENET_SHM_RX(i)] ||
+		    !venet->dev.queue[VENET_SHM_TX(i)])
+			return VBUS_EINVAL;
+	if (venet->running)
+		return VBUS_EBUSY;
+	WRITE_ONCE(venet->features, features);
+	venet->active = pairs;
+	WRITE_ONCE(venet->running, true);
+	netif_tx_wake_all_queues(venet->netdev);
+	netif_carrier_on(venet->netdev);
+	return VBUS_OK;
+}
+
+static u32 venet_set_mac(struct venet_host *venet, const void *in, size_t len)
+{
+	const struct venet_mac *mac = in;
+
+	if (len < sizeof(*mac) || !is_valid_ether_addr(mac->mac))
+		return VBUS_EINVAL;
+	ether_addr_copy(venet->mac, mac->mac);
+	return VBUS_OK;
+}
+
+static u32 venet_call(struct vbus_device *dev, u32 func, const void *in,
+		      size_t inlen, void *out, size_t *outlen)
+{
+	struct venet_host *venet = to_venet(dev);
+	size_t room = *outlen;
+
+	BUILD_BUG_ON(sizeof(struct venet_info) > VBUS_CALL_MAX);
+	*outlen = 0;
+	switch (func) {
+	case VENET_CALL_QUERY:
+		return room < sizeof(struct venet_info) ? VBUS_EINVAL :
+		       venet_query(venet, out, outlen);
+	case VENET_CALL_START:
+		return venet_start(venet, in, inlen);
+	case VENET_CALL_STOP:
+		venet_halt(venet);
+		return VBUS_OK;
+	case VENET_CALL_SET_MAC:
+		return venet_set_mac(venet, in, inlen);
+	}
+	return VBUS_ENOSYS;
+}
+
+static u32 venet_queue_add(struct vbus_device *dev, struct vbus_queue *q)
+{
+	struct venet_host *venet = to_venet(dev);
+	u32 i = q->shm / 2;
+
+	if (i >= venet->pairs)
+		return VBUS_EINVAL;
+	if (venet->running)
+		return VBUS_EBUSY;
+	q->priv = &venet->pair[i];
+	if (q->shm == VENET_SHM_RX(i)) {
+		q->ops = &venet_rx_ops;
+		rcu_assign_pointer(venet->pair[i].rx, q);
+	} else {
+		q->ops = &venet_tx_ops;
+		rcu_assign_pointer(venet->pair[i].tx, q);
+	}
+	return VBUS_OK;
+}
+
+static void venet_queue_remove(struct vbus_device *dev, struct vbus_queue *q)
+{
+	struct venet_host *venet = to_venet(dev);
+	u32 i = q->shm / 2;
+
+	if (q->shm == VENET_SHM_RX(i))
+		RCU_INIT_POINTER(venet->pair[i].rx, NULL);
+	else
+		RCU_INIT_POINTER(venet->pair[i].tx, NULL);
+}
+
+/* The guest is paused: hold what is for it. */
+static void venet_quiesce(struct vbus_device *dev)
+{
+	struct venet_host *venet = to_venet(dev);
+
+	if (venet->running)
+		netif_tx_stop_all_queues(venet->netdev);
+}
+
+static void venet_resume(struct vbus_device *dev)
+{
+	struct venet_host *venet = to_venet(dev);
+
+	if (venet->running)
+		netif_tx_wake_all_queues(venet->netdev);
+}
+
+static const struct vbus_class_ops venet_class = {
+	.owner = THIS_MODULE,
+	.name = "venet",
+	.type = VENET_TYPE,
+	.attrs = venet_attrs,
+	.alloc = venet_alloc,
+	.free = venet_free,
+	.enable = venet_enable,
+	.disable = venet_disable,
+	.open = venet_open,
+	.close = venet_close,
+	.call = venet_call,
+	.queue_add = venet_queue_add,
+	.queue_remove = venet_queue_remove,
+	.quiesce = venet_quiesce,
+	.resume = venet_resume,
+};
+
+static int __init venet_init(void)
+{
+	return vbus_class_register(&venet_class);
+}
+module_init(venet_init);
+
+static void __exit venet_exit(void)
+{
+	vbus_class_unregister(&venet_class);
+}
+module_exit(venet_exit);
+
+MODULE_DESCRIPTION("VBUS device class venet: 802.x network device");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS("vbus-class-venet");

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the guest receives: packets sent on the host's net_device are copied
+ * into the guest's buffers by whoever sends them, and the guest is told.
+ *
+ * Context: the transmit lock of the netdev's queue serialises everything here
+ * but venet_rx_service(), which runs as owner of the queue's lane and only
+ * wakes the netdev's queue.
+ */
+#define pr_fmt(fmt) "vbus_venet: " fmt
+
+#include "venet.h"
+
+/* Buffers that the biggest frame may take before its sender gives up. */
+#define VENET_RX_BUFS_MAX	(DIV_ROUND_UP(VENET_FRAME_MAX, VENET_RX_BUF_MIN))
+
+/* The packet descriptor of @skb, or an errno if the guest cannot take it. */
+static int venet_rx_meta(const struct venet_host *venet,
+			 const struct sk_buff *skb, u64 *meta)
+{
+	const struct skb_shared_info *si = skb_shinfo(skb);
+	u64 m = 0;
+
+	*meta = 0;
+	if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		m |= (u64)skb_checksum_start_offset(skb) << 16 |
+		     (u64)skb->csum_offset << 8;
+	} else if (skb->ip_summed == CHECKSUM_UNNECESSARY) {
+		m |= (u64)VENET_PKT_F_CSUM_OK << 48;
+	}
+	if (skb_is_gso(skb)) {
+		if (si->gso_type & SKB_GSO_TCPV4)
+			m |= VENET_GSO_TCPV4;
+		else if (si->gso_type & SKB_GSO_TCPV6)
+			m |= VENET_GSO_TCPV6;
+		else if (si->gso_type & SKB_GSO_UDP_L4)
+			m |= VENET_GSO_UDP_L4;
+		else
+			return -EOPNOTSUPP;
+		if (si->gso_type & SKB_GSO_TCP_ECN)
+			m |= VENET_GSO_F_ECN;
+		m |= (u64)si->gso_size << 32;
+	}
+	*meta = m;
+	return 0;
+}
+
+/* Are there buffers for @len bytes? */
+static bool venet_rx_room(const struct vbus_queue *q, u32 len)
+{
+	struct vbus_ioq_desc d;
+	u32 n = 0, room = 0;
+
+	while (room < len && n < min(q->sub.size, VENET_RX_BUFS_MAX) &&
+	       vbus_ioq_peek(&q->sub, n, &d)) {
+		/* a buffer that is too small counts as the smallest allowed */
+		room += max(d.len, VENET_RX_BUF_MIN);
+		n++;
+	}
+	return room >= len;
+}
+
+/* Copy @len bytes of the packet at @off to guest memory. */
+static int venet_rx_copy(const struct vbus_mem *mem, const struct sk_buff *skb,
+			 u32 off, u64 addr, u32 len)
+{
+	while (len) {
+		size_t n = len;
+		void *to = vbus_mem_ptr(mem, addr, &n, VBUS_MEM_WRITE);
+
+		if (!to || skb_copy_bits(skb, off, to, n))
+			return -EFAULT;
+		off += n;
+		addr += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/*
+ * Fill buffers with the packet.  There is room for it, unless the guest changed
+ * its descriptors since or gave bad ones: then all buffers touched go back to
+ * it as one frame in error.
+ */
+static int venet_rx_fill(struct vbus_queue *q, const struct sk_buff *skb,
+			 u64 meta)
+{
+	const struct vbus_mem *mem = q->dev->bus->mem;
+	u32 off = 0, n = 0, room;
+	struct vbus_ioq_desc d;
+	int err = 0;
+
+	do {
+		if (n == VENET_RX_BUFS_MAX || !vbus_ioq_peek(&q->sub, n, &d)) {
+			err = -EINVAL;
+			break;
+		}
+		room = min(d.len, skb->len - off);
+		if (d.len < VENET_RX_BUF_MIN)
+			err = -EINVAL;
+		else
+			err = venet_rx_copy(mem, skb, off, d.addr, room);
+		off += room;
+		n++;
+		d.len = room;
+		d.addr = meta;
+		d.flags = err ? VBUS_DESC_F_ERROR :
+			  off < skb->len ? VBUS_DESC_F_NEXT : 0;
+		vbus_ioq_put(&q->comp, &d);
+		meta = 0;
+	} while (!err && off < skb->len);
+	vbus_ioq_advance(&q->sub, n);
+	return err;
+}
+
+static void venet_rx_publish(struct vbus_queue *q)
+{
+	if (vbus_ioq_publish(&q->comp))
+		vbus_queue_signal(q);
+}
+
+/*
+ * Stop the netdev's queue until the guest has given as many buffers as the
+ * biggest packet may need, or as many as there can be.  Returns false if it has
+ * by now.
+ */
+static bool venet_rx_stop(struct vbus_queue *q, struct netdev_queue *txq)
+{
+	u32 most = DIV_ROUND_UP(VENET_FRAME_MAX, PAGE_SIZE);
+
+	netif_tx_stop_queue(txq);
+	if (vbus_ioq_arm(&q->sub, min(q->sub.size - 1, most)))
+		return true;
+	netif_tx_start_queue(txq);
+	return false;
+}
+
+/* ndo_start_xmit: bottom halves off, transmit lock held. */
+netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
+{
+	struct venet_host *venet = netdev_venet(netdev);
+	u16 index = skb_get_queue_mapping(skb);
+	struct venet_pair *pair = &venet->pair[index];
+	struct netdev_queue *txq = netdev_get_tx_queue(netdev, index);
+	struct vbus_queue *q = rcu_dereference_bh(pair->rx);
+	u64 meta;
+
+	if (unlikely(!q || !READ_ONCE(q->live) || !READ_ONCE(venet->running) ||
+		     venet_rx_meta(venet, skb, &meta)))
+		goto err_drop;
+	if (unlikely(!venet_rx_room(q, skb->len))) {
+		venet_rx_publish(q);
+		venet_count_one(&pair->rx_stats, &pair->rx_stats.stalls);
+		if (venet_rx_stop(q, txq))
+			return NETDEV_TX_BUSY;
+		/* all that it can give, and still too little: it never fits */
+		if (!venet_rx_room(q, skb->len))
+			goto err_drop;
+	}
+	if (unlikely(venet_rx_fill(q, skb, meta))) {
+		venet_rx_publish(q);
+		net_warn_ratelimited("%s: the guest's receive buffers are not its memory\n",
+				     netdev->name);
+		venet_count_one(&pair->rx_stats, &pair->rx_stats.errors);
+		kfree_skb(skb);
+		return NETDEV_TX_OK;
+	}
+	venet_count(&pair->rx_stats, 1, skb->len);
+	if (!netdev_xmit_more() || netif_xmit_stopped(txq))
+		venet_rx_publish(q);
+	consume_skb(skb);
+	return NETDEV_TX_OK;
+
+err_drop:
+	venet_count_one(&pair->rx_stats, &pair->rx_stats.dropped);
+	kfree_skb(skb);
+	return NETDEV_TX_OK;
+}
+
+/* The guest gave buffers after we had asked to be told. */
+static int venet_rx_service(struct vbus_queue *q, int budget)
+{
+	struct venet_host *venet = to_venet(q->dev);
+	struct venet_pair *pair = q->priv;
+
+	if (READ_ONCE(venet->running))
+		netif_tx_wake_queue(netdev_get_tx_queue(venet->netdev,
+							pair - venet->pair));
+	return 0;
+}
+
+const struct vbus_queue_ops venet_rx_ops = {
+	.service = venet_rx_service,
+};

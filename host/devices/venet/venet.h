@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * venet device class: shared between its files.
+ *
+ * The host's end is a net_device.  What the guest sends is received there, and
+ * what is sent there the guest receives.
+ */
+#ifndef VBUS_VENET_H
+#define VBUS_VENET_H
+
+#include <linux/etherdevice.h>
+#include <linux/netdevice.h>
+#include <linux/u64_stats_sync.h>
+#include <linux/virtio_net.h>
+
+#include "vbus_host.h"
+#include <vbus/venet.h>
+
+/**
+ * struct venet_stats - of one direction of one queue pair
+ * @syncp:	makes reading consistent
+ * @packets:	frames
+ * @bytes:	bytes
+ * @dropped:	lost although well-formed (no memory, link down)
+ * @errors:	refused because malformed
+ * @stalls:	times the guest had no receive buffers left
+ */
+struct venet_stats {
+	struct u64_stats_sync syncp;
+	u64_stats_t packets;
+	u64_stats_t bytes;
+	u64_stats_t dropped;
+	u64_stats_t errors;
+	u64_stats_t stalls;
+};
+
+/**
+ * struct venet_pair - a queue pair
+ * @tx:		what the guest sends; owner of the lane
+ * @rx:		what the guest receives; the netdev's transmit lock.  Both are
+ *		read under RCU
+ * @tx_stats:	what the guest sent; owner of the lane
+ * @rx_stats:	what the guest received; the netdev's transmit lock
+ */
+struct venet_pair {
+	struct vbus_queue __rcu *tx;
+	struct vbus_queue __rcu *rx;
+	struct venet_stats tx_stats;
+	struct venet_stats rx_stats;
+};
+
+/**
+ * struct venet_host - a venet device
+ * @dev:	as the core sees it
+ * @netdev:	host's end; exists while enabled
+ * @ifname:	name it gets; vbus_config_lock, like the next five
+ * @mac:	address of the guest's end (SET_MAC: bus->lock)
+ * @host_mac:	address of the host's end
+ * @mtu:	MTU of both ends at start
+ * @pairs:	queue pairs on offer
+ * @link:	carrier that the guest sees
+ * @running:	between START and STOP; bus->lock to change
+ * @features:	VENET_F_* in use
+ * @active:	queue pairs in use
+ * @pair:	queue pairs
+ */
+struct venet_host {
+	struct vbus_device dev;
+	struct net_device *netdev;
+	char ifname[IFNAMSIZ];
+	u8 mac[ETH_ALEN];
+	u8 host_mac[ETH_ALEN];
+	u32 mtu;
+	u32 pairs;
+	bool link;
+	bool running;
+	u64 features;
+	u32 active;
+	struct venet_pair pair[VENET_PAIRS_MAX];
+};
+
+/* Private part of the net_device. */
+struct venet_netdev {
+	struct venet_host *venet;
+};
+
+static inline struct venet_host *to_venet(struct vbus_device *dev)
+{
+	return container_of(dev, struct venet_host, dev);
+}
+
+static inline struct venet_host *netdev_venet(const struct net_device *netdev)
+{
+	return ((struct venet_netdev *)netdev_priv(netdev))->venet;
+}
+
+static inline void venet_count(struct venet_stats *s, u32 packets, u32 bytes)
+{
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_add(&s->packets, packets);
+	u64_stats_add(&s->bytes, bytes);
+	u64_stats_update_end(&s->syncp);
+}
+
+static inline void venet_count_one(struct venet_stats *s, u64_stats_t *counter)
+{
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(counter);
+	u64_stats_update_end(&s->syncp);
+}
+
+/* tx.c */
+extern const struct vbus_queue_ops venet_tx_ops;
+
+/* rx.c */
+extern const struct vbus_queue_ops venet_rx_ops;
+netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev);
+
+/* netdev.c */
+int venet_netdev_create(struct venet_host *venet);
+void venet_netdev_destroy(struct venet_host *venet);
+
+/* attrs.c */
+extern struct configfs_attribute *venet_attrs[];
+
+#endif /* VBUS_VENET_H */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vDPA connector: shared between its files. */
+#ifndef VBUS_VDPA_H
+#define VBUS_VDPA_H
+
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/vdpa.h>
+#include <linux/workqueue.h>
+
+#include "vbus_host.h"
+
+#define VBUS_VDPA_VQS_MAX	(VBUS_LANES_MAX + 1)
+#define VBUS_VDPA_VQ_NUM	256	/* largest queue, descriptors */
+
+/**
+ * struct vbus_vdpa_vq - a virtqueue: control channel or carrier of a lane
+ * @desc:	guest address of the descriptor table
+ * @avail:	guest address of the available ring
+ * @used:	guest address of the used ring
+ * @num:	descriptors, 0: the guest does not use it
+ * @idx:	available entries consumed; as many are used
+ * @ready:	enabled by the guest
+ * @cb_lock:	protects @cb; held while it is called, interrupts off
+ * @cb:		raises the interrupt
+ */
+struct vbus_vdpa_vq {
+	u64 desc;
+	u64 avail;
+	u64 used;
+	u32 num;
+	u16 idx;
+	bool ready;
+	spinlock_t cb_lock;
+	struct vdpa_callback cb;
+};
+
+/**
+ * struct vbus_vdpa - a bus as a vDPA device
+ * @vdpa:	the device; freed with it
+ * @bus:	its bus; valid while registered
+ * @lock:	protects all below but what kicks and interrupts read (status,
+ *		callbacks); outside of bus->lock
+ * @status:	virtio status
+ * @features:	what the guest's driver accepted
+ * @suspended:	no kicks are answered until the next reset
+ * @mem:	guest memory; owned by the bus
+ * @vq:		control channel and one per lane
+ * @work:	answers control requests
+ */
+struct vbus_vdpa {
+	struct vdpa_device vdpa;
+	struct vbus_bus *bus;
+	struct mutex lock;
+	u8 status;
+	u64 features;
+	bool suspended;
+	struct vbus_mem *mem;
+	struct vbus_vdpa_vq vq[VBUS_VDPA_VQS_MAX];
+	struct work_struct work;
+};
+
+void vbus_vdpa_interrupt(struct vbus_vdpa *v, unsigned int idx);
+void vbus_vdpa_control(struct vbus_vdpa *v);
+
+#endif /* VBUS_VDPA_H */
