@@ -17,15 +17,10 @@
 
 set -euo pipefail
 
-dir=$(cd "$(dirname "$0")" && pwd -P)
-top=$(dirname "$(dirname "$dir")")
-build=$top/build/tests/model
+. "$(dirname "$0")/../ring/lib.sh"
 
-bail()
-{
-	printf 'Bail out! tests/model/model.t: %s\n' "$*"
-	exit 1
-}
+dir=$TEST_DIR
+build=$TEST_TOP/build/tests/model
 
 # expectations FILE: lines "LETTER VERDICT", LETTER is - for the file as it is.
 expectations()
@@ -45,15 +40,6 @@ variant()
 			s/smp_store_release\((.*)\);/WRITE_ONCE(*\1);/
 			s/smp_load_acquire\(/READ_ONCE(*/
 		}" "$1"
-}
-
-# Output of a tool as TAP comments.
-comment()
-{
-	local line
-	while IFS= read -r line; do
-		printf '# %s\n' "$line"
-	done
 }
 
 # check NAME VERDICT: is that what herd7 says?  A race is a failure where the
@@ -116,18 +102,10 @@ for file in "${files[@]}"; do
 	done <<<"$stated"
 done
 
-count=0
-failed=0
 for entry in "${list[@]}"; do
 	read -r name verdict <<<"$entry"
-	count=$((count + 1))
-	if check "$name" "$verdict"; then
-		printf 'ok %d - %s: %s\n' "$count" "$name" "$verdict"
-	else
-		printf 'not ok %d - %s: expected %s\n' "$count" "$name" "$verdict"
-		failed=1
-	fi
+	status=0
+	check "$name" "$verdict" || status=1
+	result "$status" "$name: $verdict"
 done
-[[ $count -gt 0 ]] || bail "no tests"
-printf '1..%d\n' "$count"
-exit "$failed"
+finish
