@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between the kernels that the guest modules support, 6.1 and on.
+ * compat/guest.Kbuild finds out which kernel has what.
+ */
+#ifndef VBUS_COMPAT_GUEST_H
+#define VBUS_COMPAT_GUEST_H
+
+#include <linux/netdevice.h>
+#include <linux/slab.h>
+#include <linux/virtio_config.h>
+
+#if __has_include(<net/page_pool/helpers.h>)
+#include <net/page_pool/helpers.h>
+#else
+#include <net/page_pool.h>
+#endif
+
+/* 6.11: const driver in bus_type.match */
+#ifdef VBUS_HAVE_CONST_MATCH
+#define VBUS_COMPAT_MATCH_CONST const
+#else
+#define VBUS_COMPAT_MATCH_CONST
+#endif
+
+/* 6.3: const device in bus_type.uevent */
+#ifdef VBUS_HAVE_CONST_UEVENT
+#define VBUS_COMPAT_UEVENT_CONST const
+#else
+#define VBUS_COMPAT_UEVENT_CONST
+#endif
+
+/* 6.10: dummy net devices are allocated, and init_dummy_netdev() goes away */
+static inline struct net_device *vbus_compat_dummy_alloc(void)
+{
+#ifdef VBUS_HAVE_NETDEV_DUMMY
+	return alloc_netdev_dummy(0);
+#else
+	struct net_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+
+	if (dev)
+		init_dummy_netdev(dev);
+	return dev;
+#endif
+}
+
+static inline void vbus_compat_dummy_free(struct net_device *dev)
+{
+#ifdef VBUS_HAVE_NETDEV_DUMMY
+	free_netdev(dev);
+#else
+	kfree(dev);
+#endif
+}
+
+/* 6.11: virtio_find_vqs() takes an array of structures */
+#ifndef VBUS_HAVE_VQ_INFO
+struct virtqueue_info {
+	const char *name;
+	vq_callback_t *callback;
+	bool ctx;
+};
+#endif
+
+static inline int vbus_compat_find_vqs(struct virtio_device *vdev,
+				       unsigned int n, struct virtqueue **vqs,
+				       struct virtqueue_info *info)
+{
+#ifdef VBUS_HAVE_VQ_INFO
+	return virtio_find_vqs(vdev, n, vqs, info, NULL);
+#else
+	vq_callback_t **callback;
+	const char **name;
+	unsigned int i;
+	int err = -ENOMEM;
+
+	callback = kcalloc(n, sizeof(*callback), GFP_KERNEL);
+	name = kcalloc(n, sizeof(*name), GFP_KERNEL);
+	if (callback && name) {
+		for (i = 0; i < n; i++) {
+			callback[i] = info[i].callback;
+			name[i] = info[i].name;
+		}
+		err = virtio_find_vqs(vdev, n, vqs, callback, name, NULL);
+	}
+	kfree(name);
+	kfree(callback);
+	return err;
+#endif
+}
+
+/* 6.4: pages come back straight to the pool's cache on its NAPI's CPU */
+static inline void vbus_compat_pool_napi(struct page_pool_params *params,
+					 struct napi_struct *napi)
+{
+#ifdef VBUS_HAVE_PP_NAPI
+	params->napi = napi;
+#else
+	(void)params;
+	(void)napi;
+#endif
+}
+
+#endif /* VBUS_COMPAT_GUEST_H */

@@ -1,0 +1,593 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's bus type "vbus", and the life of a bus.
+ *
+ * Two kinds of struct device live on the bus type: the busses themselves
+ * ("vbusN", no driver) and their devices ("vbusN.SLOT").
+ */
+#include <linux/idr.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+#include "guest.h"
+#include "compat/guest.h"
+
+static unsigned int evq_slots = 1024;
+module_param(evq_slots, uint, 0444);
+MODULE_PARM_DESC(evq_slots, "slots of an event queue, more than queues on a bus");
+
+static DEFINE_IDA(bus_ida);
+
+/* Devices */
+
+static ssize_t type_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%s\n", to_vbus_device(dev)->type);
+}
+static DEVICE_ATTR_RO(type);
+
+static ssize_t slot_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%u\n", to_vbus_device(dev)->slot);
+}
+static DEVICE_ATTR_RO(slot);
+
+static ssize_t instance_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", to_vbus_device(dev)->instance);
+}
+static DEVICE_ATTR_RO(instance);
+
+static ssize_t modalias_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "vbus:%s\n", to_vbus_device(dev)->type);
+}
+static DEVICE_ATTR_RO(modalias);
+
+static struct attribute *bus_device_attrs[] = {
+	&dev_attr_type.attr,
+	&dev_attr_slot.attr,
+	&dev_attr_instance.attr,
+	&dev_attr_modalias.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(bus_device);
+
+static int bus_device_uevent(VBUS_COMPAT_UEVENT_CONST struct device *dev,
+			     struct kobj_uevent_env *env)
+{
+	const struct vbus_device *vdev =
+		container_of(dev, const struct vbus_device, dev);
+
+	return add_uevent_var(env, "MODALIAS=vbus:%s", vdev->type);
+}
+
+static void bus_device_release(struct device *dev)
+{
+	struct vbus_device *vdev = to_vbus_device(dev);
+
+	put_device(&vdev->guest->dev);	/* taken in scan_add() */
+	kfree(vdev);
+}
+
+const struct device_type vbus_device_type = {
+	.name = "vbus_device",
+	.groups = bus_device_groups,
+	.uevent = bus_device_uevent,
+	.release = bus_device_release,
+};
+
+/*
+ * The driver lets go of its queues and keeps the device, for the host is about
+ * to forget it.
+ */
+void vbus_device_quiesce(struct vbus_device *vdev)
+{
+	struct vbus_driver *drv;
+	bool unbind = false;
+
+	device_lock(&vdev->dev);
+	if (vdev->dev.driver && vdev->open) {
+		drv = to_vbus_driver(vdev->dev.driver);
+		if (drv->quiesce && drv->resume) {
+			drv->quiesce(vdev);
+			vbus_ctl_close(vdev);
+			vdev->open = false;
+		} else {
+			unbind = true;
+		}
+	}
+	device_unlock(&vdev->dev);
+	if (unbind)
+		device_release_driver(&vdev->dev);
+}
+
+/* After vbus_device_quiesce() and a new HELLO.  Does nothing else. */
+int vbus_device_reopen(struct vbus_device *vdev)
+{
+	struct vbus_driver *drv;
+	int err = 0;
+
+	device_lock(&vdev->dev);
+	if (!vdev->dev.driver || vdev->open)
+		goto unlock;
+	drv = to_vbus_driver(vdev->dev.driver);
+	if (!drv->resume)
+		goto unlock;
+	err = vbus_ctl_open(vdev);
+	if (err)
+		goto unlock;
+	vdev->open = true;
+	err = drv->resume(vdev);
+unlock:
+	device_unlock(&vdev->dev);
+	return err;
+}
+
+void vbus_device_changed(struct vbus_device *vdev)
+{
+	struct vbus_driver *drv;
+
+	device_lock(&vdev->dev);
+	if (vdev->dev.driver && vdev->open) {
+		drv = to_vbus_driver(vdev->dev.driver);
+		if (drv->config_changed)
+			drv->config_changed(vdev);
+	}
+	device_unlock(&vdev->dev);
+}
+
+/* Bus type */
+
+static int bus_match(struct device *dev,
+		     VBUS_COMPAT_MATCH_CONST struct device_driver *driver)
+{
+	const struct vbus_driver *drv =
+		container_of(driver, const struct vbus_driver, driver);
+	const struct vbus_device_id *id;
+
+	if (dev->type != &vbus_device_type)
+		return 0;
+	for (id = drv->id_table; id->type[0]; id++)
+		if (!strcmp(id->type, to_vbus_device(dev)->type))
+			return 1;
+	return 0;
+}
+
+static int bus_probe(struct device *dev)
+{
+	struct vbus_driver *drv = to_vbus_driver(dev->driver);
+	struct vbus_device *vdev = to_vbus_device(dev);
+	int err;
+
+	err = vbus_ctl_open(vdev);
+	if (err)
+		return err;
+	vdev->open = true;
+	err = drv->probe(vdev);
+	if (err)
+		goto close;
+	return 0;
+
+close:
+	vdev->open = false;
+	vbus_ctl_close(vdev);
+	return err;
+}
+
+static void bus_remove(struct device *dev)
+{
+	struct vbus_driver *drv = to_vbus_driver(dev->driver);
+	struct vbus_device *vdev = to_vbus_device(dev);
+
+	drv->remove(vdev);
+	if (vdev->open)
+		vbus_ctl_close(vdev);
+	vdev->open = false;
+}
+
+/*
+ * Also for kexec: the next kernel must not find the host writing into it.  The
+ * driver core holds the device's lock.
+ */
+static void bus_shutdown(struct device *dev)
+{
+	struct vbus_device *vdev = to_vbus_device(dev);
+	struct vbus_driver *drv;
+
+	if (dev->type != &vbus_device_type || !dev->driver || !vdev->open)
+		return;
+	drv = to_vbus_driver(dev->driver);
+	if (!drv->quiesce)
+		return;
+	drv->quiesce(vdev);
+	vbus_ctl_close(vdev);
+	vdev->open = false;
+}
+
+struct bus_type vbus_guest_bus_type = {
+	.name = "vbus",
+	.match = bus_match,
+	.probe = bus_probe,
+	.remove = bus_remove,
+	.shutdown = bus_shutdown,
+};
+
+/**
+ * __vbus_driver_register() - register a driver; use vbus_driver_register()
+ * @drv:	driver
+ * @owner:	its module
+ */
+int __vbus_driver_register(struct vbus_driver *drv, struct module *owner)
+{
+	drv->driver.bus = &vbus_guest_bus_type;
+	drv->driver.owner = owner;
+	return driver_register(&drv->driver);
+}
+EXPORT_SYMBOL_GPL(__vbus_driver_register);
+
+/**
+ * vbus_driver_unregister() - unregister a driver
+ * @drv:	driver
+ */
+void vbus_driver_unregister(struct vbus_driver *drv)
+{
+	driver_unregister(&drv->driver);
+}
+EXPORT_SYMBOL_GPL(vbus_driver_unregister);
+
+/**
+ * vbus_guest_lanes() - number of lanes that the device's bus has
+ * @vdev:	device
+ */
+u32 vbus_guest_lanes(const struct vbus_device *vdev)
+{
+	return vdev->guest->nlanes;
+}
+EXPORT_SYMBOL_GPL(vbus_guest_lanes);
+
+/**
+ * vbus_guest_dma_dev() - how addresses for the host are made
+ * @vdev:	device
+ *
+ * Return: the device for the DMA API, or NULL: physical addresses.
+ */
+struct device *vbus_guest_dma_dev(const struct vbus_device *vdev)
+{
+	return vdev->guest->dma_dev;
+}
+EXPORT_SYMBOL_GPL(vbus_guest_dma_dev);
+
+/* Busses */
+
+#define to_vbus_guest(d)	container_of(d, struct vbus_guest, dev)
+
+static ssize_t session_show(struct device *dev, struct device_attribute *attr,
+			    char *buf)
+{
+	return sysfs_emit(buf, "%#llx\n", to_vbus_guest(dev)->session);
+}
+static DEVICE_ATTR_RO(session);
+
+static ssize_t lanes_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%u\n", to_vbus_guest(dev)->nlanes);
+}
+static DEVICE_ATTR_RO(lanes);
+
+/* A table, one line per lane, after a line of column names. */
+static ssize_t lane_stats_show(struct device *dev,
+			       struct device_attribute *attr, char *buf)
+{
+	struct vbus_guest *guest = to_vbus_guest(dev);
+	struct vbus_lane_stats s;
+	ssize_t n;
+	u32 i;
+
+	n = sysfs_emit(buf, "lane interrupts polls events spurious arms rearms held kicks coalesced doorbells full\n");
+	for (i = 0; i < guest->nlanes; i++) {
+		vbus_guest_lane_stats(&guest->lane[i], &s);
+		n += sysfs_emit_at(buf, n,
+				   "%u %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
+				   i, s.interrupts, s.polls, s.events,
+				   s.spurious, s.arms, s.rearms, s.held,
+				   s.kicks, s.coalesced, s.doorbells, s.full);
+	}
+	return n;
+}
+static DEVICE_ATTR_RO(lane_stats);
+
+static struct attribute *bus_guest_attrs[] = {
+	&dev_attr_session.attr,
+	&dev_attr_lanes.attr,
+	&dev_attr_lane_stats.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(bus_guest);
+
+static void bus_guest_release(struct device *dev)
+{
+	struct vbus_guest *guest = to_vbus_guest(dev);
+
+	ida_free(&bus_ida, guest->id);
+	kvfree(guest->signal);
+	kfree(guest->lane);
+	kfree(guest);
+}
+
+static const struct device_type bus_guest_type = {
+	.name = "vbus_guest",
+	.groups = bus_guest_groups,
+	.release = bus_guest_release,
+};
+
+static void bus_page_fill(struct vbus_guest *guest)
+{
+	struct vbus_bus_page *page = guest->bus_page.va;
+	u32 i;
+
+	memset(page, 0, guest->bus_page.size);
+	page->magic = cpu_to_le32(VBUS_BUS_MAGIC);
+	page->nlanes = cpu_to_le32(guest->nlanes);
+	for (i = 0; i < guest->nlanes; i++) {
+		page->lane[i].h2g = cpu_to_le64(guest->lane[i].h2g.addr);
+		page->lane[i].g2h = cpu_to_le64(guest->lane[i].g2h.addr);
+		page->lane[i].slots = cpu_to_le32(guest->slots);
+	}
+}
+
+/**
+ * vbus_guest_alloc() - prepare a bus
+ * @parent:	connector's device
+ * @ops:	connector's functions
+ * @priv:	connector's data
+ * @dma_dev:	device for the DMA API, or NULL for physical addresses
+ * @nlanes:	lanes to use, 1..VBUS_LANES_MAX
+ *
+ * Return: the bus, to be freed by vbus_guest_free(), or an error pointer.
+ */
+struct vbus_guest *vbus_guest_alloc(struct device *parent,
+				    const struct vbus_transport_ops *ops,
+				    void *priv, struct device *dma_dev,
+				    u32 nlanes)
+{
+	struct vbus_guest *guest;
+	int err;
+	u32 i;
+
+	BUILD_BUG_ON(sizeof(struct vbus_bus_page) > PAGE_SIZE);
+	if (!nlanes || nlanes > VBUS_LANES_MAX)
+		return ERR_PTR(-EINVAL);
+	guest = kzalloc(sizeof(*guest), GFP_KERNEL);
+	if (!guest)
+		return ERR_PTR(-ENOMEM);
+	guest->id = ida_alloc(&bus_ida, GFP_KERNEL);
+	if (guest->id < 0) {
+		err = guest->id;
+		kfree(guest);
+		return ERR_PTR(err);
+	}
+	guest->ops = ops;
+	guest->priv = priv;
+	guest->dma_dev = dma_dev;
+	guest->nlanes = nlanes;
+	guest->slots = evq_slots;
+	mutex_init(&guest->ctl_lock);
+	mutex_init(&guest->scan_lock);
+	mutex_init(&guest->sig_lock);
+	INIT_LIST_HEAD(&guest->limbo);
+	INIT_DELAYED_WORK(&guest->scan_work, vbus_scan_work);
+	guest->dev.parent = parent;
+	guest->dev.bus = &vbus_guest_bus_type;
+	guest->dev.type = &bus_guest_type;
+	device_initialize(&guest->dev);
+
+	err = dev_set_name(&guest->dev, "vbus%d", guest->id);
+	if (err)
+		goto put_guest;
+	err = -ENOMEM;
+	guest->signal = kvcalloc(guest->slots, sizeof(*guest->signal),
+				 GFP_KERNEL);
+	guest->lane = kcalloc(nlanes, sizeof(*guest->lane), GFP_KERNEL);
+	if (!guest->signal || !guest->lane)
+		goto put_guest;
+	guest->dummy = vbus_compat_dummy_alloc();
+	if (!guest->dummy)
+		goto put_guest;
+	err = vbus_mem_alloc(guest, &guest->bus_page, PAGE_SIZE);
+	if (err)
+		goto free_dummy;
+	for (i = 0; i < nlanes; i++) {
+		err = vbus_lane_init(guest, i);
+		if (err)
+			goto exit_lanes;
+	}
+	return guest;
+
+exit_lanes:
+	while (i--)
+		vbus_lane_exit(&guest->lane[i]);
+	vbus_mem_free(guest, &guest->bus_page);
+free_dummy:
+	vbus_compat_dummy_free(guest->dummy);
+put_guest:
+	put_device(&guest->dev);
+	return ERR_PTR(err);
+}
+EXPORT_SYMBOL_GPL(vbus_guest_alloc);
+
+/**
+ * vbus_guest_free() - free a bus
+ * @guest:	bus, unregistered or never registered
+ *
+ * The connector has reset the host: it uses none of our memory.
+ */
+void vbus_guest_free(struct vbus_guest *guest)
+{
+	u32 i;
+
+	vbus_mem_reap(guest);
+	for (i = 0; i < guest->nlanes; i++)
+		vbus_lane_exit(&guest->lane[i]);
+	vbus_mem_free(guest, &guest->bus_page);
+	vbus_compat_dummy_free(guest->dummy);
+	put_device(&guest->dev);
+}
+EXPORT_SYMBOL_GPL(vbus_guest_free);
+
+static void bus_lanes_stop_locked(struct vbus_guest *guest)
+{
+	u32 i;
+
+	lockdep_assert_held(&guest->scan_lock);
+	if (!guest->attached)
+		return;
+	guest->attached = false;
+	for (i = 0; i < guest->nlanes; i++)
+		vbus_lane_stop(&guest->lane[i]);
+}
+
+/**
+ * vbus_guest_attach() - say HELLO to the host and find the devices
+ * @guest:	bus, detached; the host was reset since it was attached last
+ *
+ * The control channel works and interrupts may come.  Devices that were there
+ * before vbus_guest_detach() go on.
+ *
+ * Return: 0 or an errno: detached still.
+ */
+int vbus_guest_attach(struct vbus_guest *guest)
+{
+	int err;
+	u32 i;
+
+	mutex_lock(&guest->scan_lock);
+	vbus_mem_reap(guest);
+	bus_page_fill(guest);
+	for (i = 0; i < guest->nlanes; i++)
+		vbus_lane_start(&guest->lane[i]);
+	guest->attached = true;
+	err = vbus_ctl_hello(guest);
+	if (err) {
+		dev_err(&guest->dev, "cannot attach: %d\n", err);
+		goto stop_lanes;
+	}
+	vbus_scan(guest);	/* an error there leaves us with less devices */
+	mutex_unlock(&guest->scan_lock);
+	return 0;
+
+stop_lanes:
+	bus_lanes_stop_locked(guest);
+	mutex_unlock(&guest->scan_lock);
+	return err;
+}
+EXPORT_SYMBOL_GPL(vbus_guest_attach);
+
+/* Reset the host, so that nobody waits for it and all memory is ours again. */
+static void bus_host_reset(struct vbus_guest *guest)
+{
+	guest->ops->reset(guest);
+	vbus_ctl_down(guest, true);
+}
+
+/**
+ * vbus_guest_detach() - stop all use of the host, keep the devices
+ * @guest:	bus
+ * @lost:	the host will not answer: reset it first
+ *
+ * Before the transport is suspended or reset; vbus_guest_attach() resumes.
+ */
+void vbus_guest_detach(struct vbus_guest *guest, bool lost)
+{
+	u32 slot;
+
+	mutex_lock(&guest->scan_lock);
+	if (lost || !vbus_ctl_released(guest))
+		bus_host_reset(guest);
+	for (slot = 0; slot < VBUS_SLOTS_MAX; slot++)
+		if (guest->device[slot])
+			vbus_device_quiesce(guest->device[slot]);
+	vbus_ctl_down(guest, false);
+	bus_lanes_stop_locked(guest);
+	mutex_unlock(&guest->scan_lock);
+}
+EXPORT_SYMBOL_GPL(vbus_guest_detach);
+
+/**
+ * vbus_guest_register() - make a bus known, attach, find its devices
+ * @guest:	bus
+ *
+ * Return: 0 or an errno: not registered, and the host is to be reset.
+ */
+int vbus_guest_register(struct vbus_guest *guest)
+{
+	int err;
+
+	err = device_add(&guest->dev);
+	if (err)
+		return err;
+	err = vbus_guest_attach(guest);
+	if (err)
+		goto del_device;
+	return 0;
+
+del_device:
+	WRITE_ONCE(guest->dying, true);
+	cancel_delayed_work_sync(&guest->scan_work);
+	device_del(&guest->dev);
+	return err;
+}
+EXPORT_SYMBOL_GPL(vbus_guest_register);
+
+/**
+ * vbus_guest_unregister() - remove the devices and detach
+ * @guest:	bus
+ *
+ * The connector resets the host next, then calls vbus_guest_free().
+ */
+void vbus_guest_unregister(struct vbus_guest *guest)
+{
+	WRITE_ONCE(guest->dying, true);
+	cancel_delayed_work_sync(&guest->scan_work);
+
+	/*
+	 * A host that does not answer is reset at once, so that the drivers may
+	 * free what it has.
+	 */
+	mutex_lock(&guest->scan_lock);
+	if (!vbus_ctl_released(guest))
+		bus_host_reset(guest);
+	vbus_scan_remove_all(guest);
+	vbus_ctl_down(guest, false);
+	bus_lanes_stop_locked(guest);
+	mutex_unlock(&guest->scan_lock);
+	/* one that a lane queued before it saw that we are dying */
+	cancel_delayed_work_sync(&guest->scan_work);
+	device_del(&guest->dev);
+}
+EXPORT_SYMBOL_GPL(vbus_guest_unregister);
+
+static int __init bus_init(void)
+{
+	if (!vbus_evq_slots_valid(evq_slots)) {
+		pr_err("vbus_guest: evq_slots must be a power of two, %u..%u\n",
+		       VBUS_EVQ_SLOTS_MIN, VBUS_EVQ_SLOTS_MAX);
+		return -EINVAL;
+	}
+	return bus_register(&vbus_guest_bus_type);
+}
+module_init(bus_init);
+
+static void __exit bus_exit(void)
+{
+	bus_unregister(&vbus_guest_bus_type);
+	ida_destroy(&bus_ida);
+}
+module_exit(bus_exit);
+
+MODULE_DESCRIPTION("VBUS guest: bus, lanes and queues");
+MODULE_LICENSE("GPL");

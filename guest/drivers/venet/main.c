@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * venet: 802.x network device of a bus, guest side.
+ *
+ * Life of the data path: venet_up() registers the queues and says START,
+ * venet_down() says STOP and unregisters them; both under rtnl.  Whatever
+ * changes a ring or a receive feature goes down and up.
+ */
+#include <linux/cpumask.h>
+#include <linux/if_vlan.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <linux/virtio_net.h>
+#include "venet.h"
+
+/* Receive features that this kernel can make use of. */
+static const u64 venet_rx_features =
+	VENET_F_RX_CSUM | VENET_F_RX_TSO4 | VENET_F_RX_TSO6
+#ifdef VIRTIO_NET_HDR_GSO_UDP_L4
+	| VENET_F_RX_USO
+#endif
+	;
+
+static int venet_query(struct vbus_device *vdev, struct venet_info *info)
+{
+	int ret = vbus_guest_call(vdev, VENET_CALL_QUERY, NULL, 0, info,
+				  sizeof(*info));
+
+	if (ret < 0)
+		return ret;
+	return ret < sizeof(*info) ? -EPROTO : 0;
+}
+
+static void venet_link(struct venet *v, const struct venet_info *info)
+{
+	WRITE_ONCE(v->speed, le32_to_cpu(info->speed));
+	if (le32_to_cpu(info->link) & VENET_LINK_UP)
+		netif_carrier_on(v->dev);
+	else
+		netif_carrier_off(v->dev);
+}
+
+/* The pair's NAPI poll. */
+static int venet_poll(struct napi_struct *napi, int budget)
+{
+	struct venet_pair *pair = container_of(napi, struct venet_pair, napi);
+	int work;
+
+	vbus_guest_poll_begin(&pair->poll);
+	venet_tx_poll(pair, budget);
+	if (!budget)
+		return 0;
+	work = venet_rx_poll(pair, budget);
+	if (work == budget)
+		return budget;
+	/*
+	 * Arm the ring before the claim on the lane ends: what comes from now
+	 * on is signalled, and the lane polled, see lane.c.
+	 */
+	if (!vbus_ioq_arm(&pair->rx.q->comp, 0))
+		return budget;
+	/* false also while busy polling or deferring interrupts: keep the claim */
+	if (napi_complete_done(napi, work))
+		vbus_guest_poll_end(&pair->poll);
+	return work;
+}
+
+static void venet_pair_schedule(struct venet_pair *pair)
+{
+	local_bh_disable();
+	vbus_guest_poll_schedule(&pair->poll, &pair->napi);
+	local_bh_enable();
+}
+
+/* Does nothing while NAPI is disabled. */
+static void venet_refill_work(struct work_struct *work)
+{
+	venet_pair_schedule(container_of(to_delayed_work(work),
+					 struct venet_pair, refill));
+}
+
+static int venet_start(struct venet *v)
+{
+	u64 features = v->features & (VENET_F_TX_CSUM | VENET_F_TX_TSO4 |
+				      VENET_F_TX_TSO6 | VENET_F_TX_USO);
+	struct venet_start start = { .pairs = cpu_to_le32(v->npairs) };
+	int ret;
+
+	if (v->dev->features & NETIF_F_RXCSUM)
+		features |= v->features & venet_rx_features;
+	start.features = cpu_to_le64(features);
+	ret = vbus_guest_call(v->vdev, VENET_CALL_START, &start, sizeof(start),
+			      NULL, 0);
+	return ret < 0 ? ret : 0;
+}
+
+/*
+ * Unregister all queues that exist and free what is behind them.  Nobody sends
+ * or polls.
+ */
+static void venet_release(struct venet *v)
+{
+	struct venet_pair *pair;
+	bool rx, tx;
+	u32 i;
+
+	for (i = 0; i < v->npairs; i++) {
+		pair = &v->pair[i];
+		tx = venet_tx_unregister(&pair->tx);
+		rx = venet_rx_unregister(&pair->rx);
+		venet_tx_free(pair, tx);
+		venet_rx_free(pair, rx);
+		if ((!tx || !rx) && net_ratelimit())
+			netdev_warn(v->dev,
+				    "host does not answer: buffers of queue %u are lost\n",
+				    i);
+	}
+}
+
+/**
+ * venet_up() - begin to send and receive
+ * @v:		device, not running; rtnl held
+ *
+ * Return: 0 or an errno: not running.
+ */
+int venet_up(struct venet *v)
+{
+	struct venet_pair *pair;
+	bool kick = false;
+	int err;
+	u32 i;
+
+	ASSERT_RTNL();
+	for (i = 0; i < v->npairs; i++) {
+		pair = &v->pair[i];
+		err = venet_rx_create(pair);
+		if (err)
+			goto release;
+		err = venet_tx_create(pair);
+		if (err)
+			goto release;
+		/* some buffers are enough to begin */
+		if (venet_rx_fill(pair, GFP_KERNEL, &kick) &&
+		    pair->rx.nfree > pair->rx.q->size / 2) {
+			err = -ENOMEM;
+			goto release;
+		}
+	}
+	err = venet_start(v);
+	if (err)
+		goto release;
+
+	for (i = 0; i < v->npairs; i++) {
+		pair = &v->pair[i];
+		napi_enable(&pair->napi);
+		/* the host did not look before START */
+		vbus_guest_queue_kick(pair->rx.q);
+		/* signals before napi_enable() went nowhere: look once */
+		venet_pair_schedule(pair);
+	}
+	v->running = true;
+	netif_tx_wake_all_queues(v->dev);
+	return 0;
+
+release:
+	venet_release(v);
+	return err;
+}
+
+/**
+ * venet_down() - stop sending and receiving
+ * @v:		device, running or not; rtnl held
+ */
+void venet_down(struct venet *v)
+{
+	u32 i;
+
+	ASSERT_RTNL();
+	if (!v->running)
+		return;
+	v->running = false;
+	/* in this order, since a poll may wake a queue */
+	for (i = 0; i < v->npairs; i++)
+		napi_disable(&v->pair[i].napi);
+	netif_tx_disable(v->dev);
+	for (i = 0; i < v->npairs; i++) {
+		cancel_delayed_work_sync(&v->pair[i].refill);
+		/* a poll that napi_disable() ended kept its claim */
+		vbus_guest_poll_end(&v->pair[i].poll);
+	}
+	/*
+	 * The host stops using the buffers.  Whether it heard us is for
+	 * venet_release() to find out.
+	 */
+	vbus_guest_call(v->vdev, VENET_CALL_STOP, NULL, 0, NULL, 0);
+	venet_release(v);
+}
+
+/* net_device */
+
+static int venet_open(struct net_device *dev)
+{
+	return venet_up(netdev_priv(dev));
+}
+
+static int venet_stop(struct net_device *dev)
+{
+	venet_down(netdev_priv(dev));
+	return 0;
+}
+
+static void venet_get_stats64(struct net_device *dev,
+			      struct rtnl_link_stats64 *s)
+{
+	struct venet *v = netdev_priv(dev);
+	u64 tx[VENET_TX_STATS], rx[VENET_RX_STATS];
+	u32 i;
+
+	for (i = 0; i < v->npairs; i++) {
+		venet_tx_stats(&v->pair[i].tx, tx);
+		venet_rx_stats(&v->pair[i].rx, rx);
+		s->tx_packets += tx[VENET_TX_PACKETS];
+		s->tx_bytes += tx[VENET_TX_BYTES];
+		s->tx_dropped += tx[VENET_TX_DROPS];
+		s->tx_errors += tx[VENET_TX_HOST_ERRORS];
+		s->rx_packets += rx[VENET_RX_PACKETS];
+		s->rx_bytes += rx[VENET_RX_BYTES];
+		s->rx_dropped += rx[VENET_RX_DROPS];
+		s->rx_errors += rx[VENET_RX_HOST_ERRORS];
+	}
+}
+
+static int venet_set_mac_address(struct net_device *dev, void *p)
+{
+	struct venet *v = netdev_priv(dev);
+	struct sockaddr *addr = p;
+	struct venet_mac mac = {};
+	int ret;
+
+	ret = eth_prepare_mac_addr_change(dev, p);
+	if (ret)
+		return ret;
+	ether_addr_copy(mac.mac, addr->sa_data);
+	ret = vbus_guest_call(v->vdev, VENET_CALL_SET_MAC, &mac, sizeof(mac),
+			      NULL, 0);
+	if (ret < 0)
+		return ret;
+	eth_commit_mac_addr_change(dev, p);
+	return 0;
+}
+
+static int venet_set_features(struct net_device *dev,
+			      netdev_features_t features)
+{
+	struct venet *v = netdev_priv(dev);
+	netdev_features_t old = dev->features;
+	int err;
+
+	if (!((old ^ features) & NETIF_F_RXCSUM) || !v->running)
+		return 0;
+	venet_down(v);
+	/* START wants to see the new one; the net core stores them all */
+	dev->features ^= NETIF_F_RXCSUM;
+	err = venet_up(v);
+	dev->features = old;
+	if (err && venet_up(v))
+		netdev_err(dev, "cannot restart\n");
+	return err;
+}
+
+static const struct net_device_ops venet_netdev_ops = {
+	.ndo_open = venet_open,
+	.ndo_stop = venet_stop,
+	.ndo_start_xmit = venet_tx_xmit,
+	.ndo_get_stats64 = venet_get_stats64,
+	.ndo_set_mac_address = venet_set_mac_address,
+	.ndo_validate_addr = eth_validate_addr,
+	.ndo_set_features = venet_set_features,
+};
+
+static void venet_setup_features(struct net_device *dev, u64 host)
+{
+	netdev_features_t f = NETIF_F_SG;
+
+	if (host & VENET_F_TX_CSUM) {
+		f |= NETIF_F_HW_CSUM;
+		if (host & VENET_F_TX_TSO4)
+			f |= NETIF_F_TSO | NETIF_F_TSO_ECN;
+		if (host & VENET_F_TX_TSO6)
+			f |= NETIF_F_TSO6;
+		if (host & VENET_F_TX_USO)
+			f |= NETIF_F_GSO_UDP_L4;
+	}
+	dev->vlan_features = f;
+	if (host & VENET_F_RX_CSUM)
+		f |= NETIF_F_RXCSUM;
+	dev->hw_features = f;
+	dev->features = f | NETIF_F_HIGHDMA;
+	/* room for VLAN headers, two of them */
+	netif_set_tso_max_size(dev, VENET_FRAME_MAX - ETH_HLEN - 2 * VLAN_HLEN);
+}
+
+static void venet_setup_netdev(struct venet *v, const struct venet_info *info)
+{
+	struct net_device *dev = v->dev;
+	u32 mtu = le32_to_cpu(info->mtu);
+
+	dev->netdev_ops = &venet_netdev_ops;
+	dev->ethtool_ops = &venet_ethtool_ops;
+	dev->min_mtu = VENET_MTU_MIN;
+	dev->max_mtu = VENET_MTU_MAX;
+	dev->mtu = mtu >= VENET_MTU_MIN && mtu <= VENET_MTU_MAX ? mtu :
+								  ETH_DATA_LEN;
+	if (is_valid_ether_addr(info->mac))
+		eth_hw_addr_set(dev, info->mac);
+	else
+		eth_hw_addr_random(dev);
+	venet_setup_features(dev, v->features);
+}
+
+static void venet_setup_pairs(struct venet *v)
+{
+	struct vbus_guest *guest = v->vdev->guest;
+	struct venet_pair *pair;
+	u32 i;
+
+	for (i = 0; i < v->npairs; i++) {
+		pair = &v->pair[i];
+		pair->venet = v;
+		pair->index = i;
+		/* devices with one pair spread over the lanes */
+		pair->poll.lane = &guest->lane[(v->vdev->slot + i) %
+					       guest->nlanes];
+		INIT_DELAYED_WORK(&pair->refill, venet_refill_work);
+		u64_stats_init(&pair->tx.sync);
+		u64_stats_init(&pair->rx.sync);
+		netif_napi_add(v->dev, &pair->napi, venet_poll);
+	}
+}
+
+static void venet_free(struct venet *v)
+{
+	u32 i;
+
+	for (i = 0; i < v->npairs; i++)
+		netif_napi_del(&v->pair[i].napi);
+	kvfree(v->pair);
+	free_netdev(v->dev);
+}
+
+/* A CPU transmits on the pair whose lane interrupts it. */
+static void venet_setup_xps(struct venet *v)
+{
+	u32 i;
+
+	if (v->npairs == 1)
+		return;
+	for (i = 0; i < v->npairs; i++)
+		netif_set_xps_queue(v->dev,
+				    cpumask_of(vbus_guest_lane_cpu(v->pair[i].poll.lane)),
+				    i);
+}
+
+/* Bus driver */
+
+static int venet_probe(struct vbus_device *vdev)
+{
+	struct venet_info info;
+	struct net_device *dev;
+	struct venet *v;
+	u32 pairs;
+	int err;
+
+	err = venet_query(vdev, &info);
+	if (err)
+		return err;
+	pairs = min3(le32_to_cpu(info.pairs), vbus_guest_lanes(vdev),
+		     VENET_PAIRS_MAX);
+	if (!pairs)
+		return -EPROTO;
+
+	dev = alloc_etherdev_mq(sizeof(*v), pairs);
+	if (!dev)
+		return -ENOMEM;
+	v = netdev_priv(dev);
+	v->dev = dev;
+	v->vdev = vdev;
+	v->dma_dev = vbus_guest_dma_dev(vdev);
+	v->npairs = pairs;
+	v->features = le64_to_cpu(info.features) & VENET_F_ALL;
+	v->rx_log2 = VENET_RX_LOG2;
+	v->tx_log2 = VENET_TX_LOG2;
+	v->pair = kvcalloc(pairs, sizeof(*v->pair), GFP_KERNEL);
+	if (!v->pair) {
+		free_netdev(dev);
+		return -ENOMEM;
+	}
+	SET_NETDEV_DEV(dev, &vdev->dev);
+	venet_setup_netdev(v, &info);
+	venet_setup_pairs(v);
+	vbus_device_set_drvdata(vdev, v);
+
+	netif_carrier_off(dev);
+	err = register_netdev(dev);
+	if (err)
+		goto free;
+	venet_setup_xps(v);
+	venet_link(v, &info);
+	return 0;
+
+free:
+	venet_free(v);
+	return err;
+}
+
+static void venet_remove(struct vbus_device *vdev)
+{
+	struct venet *v = vbus_device_get_drvdata(vdev);
+
+	unregister_netdev(v->dev);	/* and stops it */
+	venet_free(v);
+}
+
+static void venet_config_changed(struct vbus_device *vdev)
+{
+	struct venet *v = vbus_device_get_drvdata(vdev);
+	struct venet_info info;
+
+	if (!venet_query(vdev, &info))
+		venet_link(v, &info);
+}
+
+static void venet_quiesce(struct vbus_device *vdev)
+{
+	struct venet *v = vbus_device_get_drvdata(vdev);
+
+	rtnl_lock();
+	netif_device_detach(v->dev);
+	venet_down(v);
+	rtnl_unlock();
+}
+
+static int venet_resume(struct vbus_device *vdev)
+{
+	struct venet *v = vbus_device_get_drvdata(vdev);
+	struct venet_info info;
+	int err;
+
+	err = venet_query(vdev, &info);
+	if (err)
+		return err;
+	/* what the net core was promised must still hold */
+	if (le32_to_cpu(info.pairs) < v->npairs ||
+	    v->features & ~le64_to_cpu(info.features))
+		return -EOPNOTSUPP;
+	rtnl_lock();
+	if (netif_running(v->dev))
+		err = venet_up(v);
+	if (!err) {
+		venet_link(v, &info);
+		netif_device_attach(v->dev);
+	}
+	rtnl_unlock();
+	return err;
+}
+
+static const struct vbus_device_id venet_ids[] = {
+	{ VENET_TYPE },
+	{ "" },
+};
+MODULE_ALIAS_VBUS(VENET_TYPE);
+
+static struct vbus_driver venet_driver = {
+	.driver.name = "venet",
+	.id_table = venet_ids,
+	.probe = venet_probe,
+	.remove = venet_remove,
+	.config_changed = venet_config_changed,
+	.quiesce = venet_quiesce,
+	.resume = venet_resume,
+};
+module_vbus_driver(venet_driver);
+
+MODULE_DESCRIPTION("VBUS guest: virtual ethernet");
+MODULE_LICENSE("GPL");

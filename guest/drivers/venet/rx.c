@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * venet: reception.
+ *
+ * The pair's NAPI owns everything here.  Buffers are pages of a page pool; a
+ * frame fills one or more of them.  What the host says of a frame is checked as
+ * if it came from the wire, and the offload information by the same function
+ * that serves virtio-net, since the risks are the same.
+ */
+#include <linux/slab.h>
+#include <linux/virtio_net.h>
+#include <net/ip.h>
+#include "venet.h"
+
+#define RX_REFILL	64			/* buffers that make a batch */
+#define RX_RETRY	msecs_to_jiffies(20)	/* after memory ran out */
+
+/* Completions that one frame may take before a poll has done enough. */
+#define RX_PIECES	(MAX_SKB_FRAGS + 1)
+
+/**
+ * venet_rx_fill() - give the host all the buffers that there is room for
+ * @pair:	pair
+ * @gfp:	how to allocate
+ * @kick:	set if the host is to be told
+ *
+ * Return: 0, or -ENOMEM: not all.
+ */
+int venet_rx_fill(struct venet_pair *pair, gfp_t gfp, bool *kick)
+{
+	struct device *dma_dev = pair->venet->dma_dev;
+	struct venet_rx *rx = &pair->rx;
+	struct vbus_ioq_desc d = { .len = PAGE_SIZE };
+	struct page *page;
+	int err = 0;
+
+	while (rx->nfree) {
+		page = page_pool_alloc_pages(rx->pool, gfp | __GFP_NOWARN);
+		if (!page) {
+			err = -ENOMEM;
+			break;
+		}
+		d.id = rx->free[--rx->nfree];
+		d.addr = dma_dev ? page_pool_get_dma_addr(page) :
+				   page_to_phys(page);
+		rx->page[d.id] = page;
+		vbus_ioq_put(&rx->q->sub, &d);
+	}
+	if (vbus_ioq_publish(&rx->q->sub))
+		*kick = true;
+	return err;
+}
+
+static void rx_refill(struct venet_pair *pair)
+{
+	struct venet_rx *rx = &pair->rx;
+	bool kick = false;
+
+	if (venet_rx_fill(pair, GFP_ATOMIC, &kick)) {
+		venet_rx_count(rx, VENET_RX_STARVED, 1);
+		/* with buffers left the next packet tries again */
+		if (rx->nfree > rx->q->size / 2)
+			schedule_delayed_work(&pair->refill, RX_RETRY);
+	}
+	if (kick) {
+		venet_rx_count(rx, VENET_RX_KICKS, 1);
+		vbus_guest_queue_kick(rx->q);
+	} else {
+		venet_rx_count(rx, VENET_RX_QUIET, 1);
+	}
+}
+
+/* The buffer that a completion names, which is ours again, or NULL: a lie. */
+static struct page *rx_take(struct venet_rx *rx, u16 id)
+{
+	struct page *page;
+
+	if (id >= rx->q->size)
+		return NULL;
+	page = rx->page[id];
+	if (page) {
+		rx->page[id] = NULL;
+		rx->free[rx->nfree++] = id;
+	}
+	return page;
+}
+
+/* Add a buffer with @len bytes to the frame.  False: the buffer is not used. */
+static bool rx_add(struct venet_pair *pair, struct page *page, u32 len)
+{
+	struct venet_rx *rx = &pair->rx;
+	u32 copy = 0, nr;
+
+	if (!rx->skb) {
+		rx->skb = napi_alloc_skb(&pair->napi, VENET_RX_COPY);
+		if (unlikely(!rx->skb)) {
+			venet_rx_count(rx, VENET_RX_DROPS, 1);
+			rx->bad = true;
+			return false;
+		}
+		/*
+		 * Of a large frame the Ethernet header only: the stack pulls
+		 * the other headers, and GRO wants no payload in the head.
+		 */
+		copy = len <= VENET_RX_COPY ? len : ETH_HLEN;
+		skb_put_data(rx->skb, page_address(page), copy);
+		if (copy == len)
+			return false;
+	}
+	nr = skb_shinfo(rx->skb)->nr_frags;
+	if (unlikely(nr >= MAX_SKB_FRAGS ||
+		     rx->skb->len + len - copy > VENET_FRAME_MAX)) {
+		venet_rx_count(rx, VENET_RX_HOST_ERRORS, 1);
+		rx->bad = true;
+		return false;
+	}
+	skb_add_rx_frag(rx->skb, nr, page, copy, len - copy, PAGE_SIZE);
+	skb_mark_for_recycle(rx->skb);
+	return true;
+}
+
+/* Take over the packet descriptor.  False: it makes no sense. */
+static bool rx_describe(struct sk_buff *skb, u64 pkt)
+{
+	struct virtio_net_hdr hdr = {};
+	u16 start = pkt >> 16;
+
+	switch (pkt & VENET_GSO_TYPE_MASK) {
+	case VENET_GSO_NONE:
+		hdr.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+		break;
+	case VENET_GSO_TCPV4:
+		hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		break;
+	case VENET_GSO_TCPV6:
+		hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV6;
+		break;
+#ifdef VIRTIO_NET_HDR_GSO_UDP_L4
+	case VENET_GSO_UDP_L4:
+		hdr.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+		break;
+#endif
+	default:
+		return false;
+	}
+	if (hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+		if (!start)
+			return false;
+		if (pkt & VENET_GSO_F_ECN)
+			hdr.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+		hdr.gso_size = (__force __virtio16)cpu_to_le16(pkt >> 32);
+	}
+	if (start) {
+		hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		hdr.csum_start = (__force __virtio16)cpu_to_le16(start);
+		hdr.csum_offset =
+			(__force __virtio16)cpu_to_le16((pkt >> 8) & 0xff);
+	}
+	if (virtio_net_hdr_to_skb(skb, &hdr, true))
+		return false;
+	if (!start && (pkt >> 48 & VENET_PKT_F_CSUM_OK))
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	return true;
+}
+
+/* The frame's last buffer is there. */
+static void rx_deliver(struct venet_pair *pair)
+{
+	struct net_device *dev = pair->venet->dev;
+	struct venet_rx *rx = &pair->rx;
+	struct sk_buff *skb = rx->skb;
+
+	rx->open = false;
+	rx->skb = NULL;
+	if (!skb)
+		return;		/* counted where it went wrong */
+	if (unlikely(rx->bad))
+		goto free;
+	if (unlikely(skb_headlen(skb) < ETH_HLEN ||
+		     !rx_describe(skb, rx->pkt))) {
+		venet_rx_count(rx, VENET_RX_HOST_ERRORS, 1);
+		goto free;
+	}
+	u64_stats_update_begin(&rx->sync);
+	rx->stat[VENET_RX_PACKETS]++;
+	rx->stat[VENET_RX_BYTES] += skb->len;
+	rx->stat[VENET_RX_COPIED] += !skb_is_nonlinear(skb);
+	u64_stats_update_end(&rx->sync);
+
+	skb->protocol = eth_type_trans(skb, dev);
+	if (!(dev->features & NETIF_F_RXCSUM) &&
+	    skb->ip_summed == CHECKSUM_UNNECESSARY)
+		skb->ip_summed = CHECKSUM_NONE;
+	skb_record_rx_queue(skb, pair->index);
+	napi_gro_receive(&pair->napi, skb);
+	return;
+
+free:
+	dev_kfree_skb_any(skb);
+}
+
+/* One completion.  Returns true if it ended a frame. */
+static bool rx_one(struct venet_pair *pair, const struct vbus_ioq_desc *d)
+{
+	struct device *dma_dev = pair->venet->dma_dev;
+	struct venet_rx *rx = &pair->rx;
+	struct page *page = rx_take(rx, d->id);
+
+	if (!rx->open) {
+		rx->open = true;
+		rx->bad = false;
+		rx->pkt = d->addr;
+	}
+	if (unlikely(!page || !d->len || d->len > PAGE_SIZE ||
+		     d->flags & VBUS_DESC_F_ERROR)) {
+		venet_rx_count(rx, VENET_RX_HOST_ERRORS, 1);
+		rx->bad = true;
+	}
+	if (page) {
+		if (!rx->bad && dma_dev)
+			dma_sync_single_range_for_cpu(dma_dev,
+						      page_pool_get_dma_addr(page),
+						      0, d->len,
+						      DMA_FROM_DEVICE);
+		if (rx->bad || !rx_add(pair, page, d->len))
+			page_pool_recycle_direct(rx->pool, page);
+	}
+	if (d->flags & VBUS_DESC_F_NEXT)
+		return false;
+	rx_deliver(pair);
+	return true;
+}
+
+/**
+ * venet_rx_poll() - receive half of the pair's poll
+ * @pair:	pair
+ * @budget:	frames at most
+ *
+ * Return: frames, or @budget if there may be more.
+ */
+int venet_rx_poll(struct venet_pair *pair, int budget)
+{
+	struct venet_rx *rx = &pair->rx;
+	u32 pieces = 0, max = budget * RX_PIECES;
+	u32 batch = min_t(u32, RX_REFILL, rx->q->size / 4);
+	struct vbus_ioq_desc d;
+	int work = 0;
+
+	venet_rx_count(rx, VENET_RX_POLLS, 1);
+	while (work < budget && vbus_ioq_peek(&rx->q->comp, 0, &d)) {
+		vbus_ioq_advance(&rx->q->comp, 1);
+		work += rx_one(pair, &d);
+		if (rx->nfree >= batch)
+			rx_refill(pair);
+		/* frames without end, or ids that free nothing */
+		if (++pieces == max)
+			work = budget;
+	}
+	if (rx->nfree)
+		rx_refill(pair);
+	return work;
+}
+
+static void rx_notify(struct vbus_queue *q)
+{
+	struct venet_pair *pair = q->priv;
+
+	vbus_guest_poll_schedule(&pair->poll, &pair->napi);
+}
+
+static int rx_pool_create(struct venet_pair *pair)
+{
+	struct venet *v = pair->venet;
+	struct page_pool_params params = {
+		.pool_size = 1u << v->rx_log2,
+		.nid = NUMA_NO_NODE,
+		.dev = v->dma_dev,
+		.dma_dir = DMA_FROM_DEVICE,
+		.max_len = PAGE_SIZE,
+	};
+	struct page_pool *pool;
+
+	if (v->dma_dev)
+		params.flags = PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV;
+	vbus_compat_pool_napi(&params, &pair->napi);
+	pool = page_pool_create(&params);
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
+	pair->rx.pool = pool;
+	return 0;
+}
+
+int venet_rx_create(struct venet_pair *pair)
+{
+	struct venet *v = pair->venet;
+	struct vbus_queue_config config = {
+		.shm = VENET_SHM_RX(pair->index),
+		.lane = pair->poll.lane->index,
+		.log2 = v->rx_log2,
+		.notify = rx_notify,
+		.priv = pair,
+	};
+	struct venet_rx *rx = &pair->rx;
+	u32 i, size = 1u << v->rx_log2;
+	int err = -ENOMEM;
+
+	rx->page = kvcalloc(size, sizeof(*rx->page), GFP_KERNEL);
+	rx->free = kvcalloc(size, sizeof(*rx->free), GFP_KERNEL);
+	if (!rx->page || !rx->free)
+		goto free_arrays;
+	for (i = 0; i < size; i++)
+		rx->free[i] = size - 1 - i;
+	rx->nfree = size;
+	rx->skb = NULL;
+	rx->open = false;
+	err = rx_pool_create(pair);
+	if (err)
+		goto free_arrays;
+	rx->q = vbus_guest_queue_create(v->vdev, &config);
+	if (IS_ERR(rx->q)) {
+		err = PTR_ERR(rx->q);
+		rx->q = NULL;
+		goto destroy_pool;
+	}
+	return 0;
+
+destroy_pool:
+	page_pool_destroy(rx->pool);
+	rx->pool = NULL;
+free_arrays:
+	kvfree(rx->free);
+	kvfree(rx->page);
+	rx->free = NULL;
+	rx->page = NULL;
+	return err;
+}
+
+/* Nobody polls.  False: the host may still write into the buffers. */
+bool venet_rx_unregister(struct venet_rx *rx)
+{
+	bool released = true;
+
+	if (rx->q)
+		released = vbus_guest_queue_destroy(rx->q);
+	rx->q = NULL;
+	return released;
+}
+
+/*
+ * After venet_rx_unregister().  Buffers that the host may still write into are
+ * leaked, and their pool with them: it would wait for them, and complain, for
+ * ever.
+ */
+void venet_rx_free(struct venet_pair *pair, bool released)
+{
+	struct venet_rx *rx = &pair->rx;
+	u32 i, size = 1u << pair->venet->rx_log2;
+
+	if (!rx->pool)
+		return;
+	dev_kfree_skb_any(rx->skb);
+	rx->skb = NULL;
+	for (i = 0; released && i < size; i++)
+		if (rx->page[i])
+			page_pool_put_full_page(rx->pool, rx->page[i], false);
+	if (released)
+		page_pool_destroy(rx->pool);
+	rx->pool = NULL;
+	kvfree(rx->free);
+	kvfree(rx->page);
+	rx->free = NULL;
+	rx->page = NULL;
+}
+
+void venet_rx_stats(struct venet_rx *rx, u64 *stat)
+{
+	unsigned int start;
+	u32 i;
+
+	do {
+		start = u64_stats_fetch_begin(&rx->sync);
+		for (i = 0; i < VENET_RX_STATS; i++)
+			stat[i] = rx->stat[i];
+	} while (u64_stats_fetch_retry(&rx->sync, start));
+}

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * venet: transmission.
+ *
+ * The net core's tx lock protects everything here.  Completions cause no signal
+ * of their own: they are reaped when the next packet is sent and when the pair
+ * is polled for whatever reason.  Only when the ring is full do we ask to be
+ * told of the next one.  (Not of a later one: one completion may answer many
+ * chains, so that a later one may never come.)
+ */
+#include <linux/netfilter.h>
+#include <linux/slab.h>
+#include <linux/tcp.h>
+#include "venet.h"
+
+/* A piece of a frame, ready for a descriptor. */
+struct tx_piece {
+	dma_addr_t dma;
+	u32 len;
+	bool page;
+};
+
+static u32 tx_free_slots(const struct venet_tx *tx)
+{
+	return tx->q->size - (tx->q->sub.next - tx->tail);
+}
+
+static struct venet_tx_slot *tx_slot(struct venet_tx *tx, u32 pos)
+{
+	return &tx->slot[pos & (tx->q->size - 1)];
+}
+
+static void tx_unmap(struct device *dma_dev, dma_addr_t dma, u32 len, bool page)
+{
+	if (!dma_dev || !len)
+		return;
+	if (page)
+		dma_unmap_page(dma_dev, dma, len, DMA_TO_DEVICE);
+	else
+		dma_unmap_single(dma_dev, dma, len, DMA_TO_DEVICE);
+}
+
+/* Free the chain at the tail.  @budget as in napi_consume_skb(). */
+static void tx_release_tail(struct venet_tx *tx, struct device *dma_dev,
+			    int budget)
+{
+	struct venet_tx_slot *head = tx_slot(tx, tx->tail), *slot;
+	u32 i, count = head->count;
+
+	for (i = 0; i < count; i++) {
+		slot = tx_slot(tx, tx->tail + i);
+		tx_unmap(dma_dev, slot->dma, slot->len, slot->page);
+		slot->len = 0;
+	}
+	if (head->skb)
+		napi_consume_skb(head->skb, budget);
+	head->skb = NULL;
+	head->count = 0;
+	head->done = false;
+	tx->tail += count;
+}
+
+/*
+ * Take note of a completion.  The host is not trusted: the id must be that of a
+ * chain that was published and not answered.
+ */
+static void tx_complete(struct venet_tx *tx, const struct vbus_ioq_desc *d)
+{
+	u32 mask = tx->q->size - 1;
+	u32 ahead = (d->id - tx->tail) & mask;
+	struct venet_tx_slot *head;
+	u32 i;
+
+	if (d->flags & VBUS_DESC_F_ERROR)
+		venet_tx_count(tx, VENET_TX_HOST_ERRORS, 1);
+	head = &tx->slot[d->id & mask];
+	if (d->id > mask || ahead >= tx->q->sub.pos - tx->tail ||
+	    !head->count || head->done) {
+		venet_tx_count(tx, VENET_TX_HOST_ERRORS, 1);
+		return;
+	}
+	head->done = true;
+	if (!(d->flags & VBUS_DESC_F_BATCH))
+		return;
+	for (i = 0; i < ahead; i += head->count) {
+		head = tx_slot(tx, tx->tail + i);
+		head->done = true;
+	}
+}
+
+/* Free what the host is done with.  Bounded: it cannot keep us here. */
+static void tx_reap(struct venet_pair *pair, int budget)
+{
+	struct venet_tx *tx = &pair->tx;
+	struct vbus_ioq_desc d;
+	u32 n;
+
+	for (n = 0; n < tx->q->size; n++) {
+		if (!vbus_ioq_peek(&tx->q->comp, 0, &d))
+			break;
+		vbus_ioq_advance(&tx->q->comp, 1);
+		tx_complete(tx, &d);
+	}
+	while (tx->tail != tx->q->sub.pos && tx_slot(tx, tx->tail)->done)
+		tx_release_tail(tx, pair->venet->dma_dev, budget);
+}
+
+/* Hand what was put to the host, and tell it if it wants to be told. */
+static void tx_publish(struct venet_tx *tx)
+{
+	if (tx->q->sub.next == tx->q->sub.pos)
+		return;
+	if (vbus_ioq_publish(&tx->q->sub)) {
+		venet_tx_count(tx, VENET_TX_KICKS, 1);
+		vbus_guest_queue_kick(tx->q);
+	} else {
+		venet_tx_count(tx, VENET_TX_QUIET, 1);
+	}
+}
+
+/*
+ * The queue is stopped: let it go on, or see to it that a completion polls us.
+ * What was put is published.
+ */
+static void tx_settle(struct venet_pair *pair, struct netdev_queue *txq,
+		      int budget)
+{
+	struct venet_tx *tx = &pair->tx;
+	u32 tries;
+
+	for (tries = 0; tries < 4; tries++) {
+		if (tx_free_slots(tx) >= tx->wake) {
+			vbus_ioq_disarm(&tx->q->comp);
+			netif_tx_wake_queue(txq);
+			return;
+		}
+		if (vbus_ioq_arm(&tx->q->comp, 0))
+			return;
+		tx_reap(pair, budget);
+	}
+	/* The host completes as fast as we reap, one by one or nonsense. */
+	vbus_guest_poll_schedule(&pair->poll, &pair->napi);
+}
+
+static void tx_stop(struct venet_pair *pair, struct netdev_queue *txq)
+{
+	netif_tx_stop_queue(txq);
+	venet_tx_count(&pair->tx, VENET_TX_STOPS, 1);
+	tx_publish(&pair->tx);
+	tx_settle(pair, txq, 0);
+}
+
+/**
+ * venet_tx_poll() - transmit half of the pair's poll
+ * @pair:	pair
+ * @budget:	NAPI's; 0: called by netpoll, which may hold the lock itself
+ */
+void venet_tx_poll(struct venet_pair *pair, int budget)
+{
+	struct netdev_queue *txq = netdev_get_tx_queue(pair->venet->dev,
+						       pair->index);
+
+	/*
+	 * A stopped queue waits for us: whoever holds the lock may have looked
+	 * for completions just before the one that we were told of.
+	 */
+	if (budget && netif_tx_queue_stopped(txq))
+		__netif_tx_lock(txq, smp_processor_id());
+	else if (!__netif_tx_trylock(txq))
+		return;
+	tx_reap(pair, budget);
+	if (netif_tx_queue_stopped(txq))
+		tx_settle(pair, txq, budget);
+	__netif_tx_unlock(txq);
+}
+
+/* Packet descriptor of @skb, 0 if it needs none, or -errno: not to be sent. */
+static int tx_describe(struct sk_buff *skb, u64 *pkt)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	u64 gso = VENET_GSO_NONE;
+
+	*pkt = 0;
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		return skb_is_gso(skb) ? -EINVAL : 0;
+
+	if (!skb_is_gso(skb) && skb->csum_offset > 0xff)
+		return skb_checksum_help(skb);
+	if (skb_is_gso(skb)) {
+		if (info->gso_type & SKB_GSO_TCPV4)
+			gso = VENET_GSO_TCPV4;
+		else if (info->gso_type & SKB_GSO_TCPV6)
+			gso = VENET_GSO_TCPV6;
+		else if (info->gso_type & SKB_GSO_UDP_L4)
+			gso = VENET_GSO_UDP_L4;
+		else
+			return -EINVAL;
+		if (info->gso_type & SKB_GSO_TCP_ECN)
+			gso |= VENET_GSO_F_ECN;
+		gso |= (u64)info->gso_size << 32;
+	}
+	*pkt = gso | (u64)(skb->csum_offset & 0xff) << 8 |
+	       (u64)(skb_checksum_start_offset(skb) & 0xffff) << 16;
+	return 0;
+}
+
+/* Find the pieces of @skb.  Returns how many, or -errno: nothing is mapped. */
+static int tx_map(struct device *dma_dev, struct sk_buff *skb,
+		  struct tx_piece *piece)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	const skb_frag_t *frag;
+	u32 i, n = 0;
+
+	if (skb_headlen(skb)) {
+		piece[n].len = skb_headlen(skb);
+		piece[n].page = false;
+		piece[n].dma = vbus_guest_map(dma_dev, skb->data, piece[n].len,
+					      DMA_TO_DEVICE);
+		if (vbus_guest_map_error(dma_dev, piece[n].dma))
+			goto unmap;
+		n++;
+	}
+	for (i = 0; i < info->nr_frags; i++) {
+		frag = &info->frags[i];
+		if (!skb_frag_size(frag))
+			continue;
+		piece[n].len = skb_frag_size(frag);
+		piece[n].page = true;
+		piece[n].dma = vbus_guest_map_page(dma_dev, skb_frag_page(frag),
+						   skb_frag_off(frag),
+						   piece[n].len, DMA_TO_DEVICE);
+		if (vbus_guest_map_error(dma_dev, piece[n].dma))
+			goto unmap;
+		n++;
+	}
+	return n;
+
+unmap:
+	while (n--)
+		tx_unmap(dma_dev, piece[n].dma, piece[n].len, piece[n].page);
+	return -ENOMEM;
+}
+
+/* Put the descriptor of the packet's information, if there is any. */
+static void tx_put_meta(struct venet_tx *tx, u16 id, u64 pkt)
+{
+	struct vbus_ioq_desc d = {
+		.addr = pkt,
+		.id = id,
+		.flags = VBUS_DESC_F_META | VBUS_DESC_F_NEXT,
+	};
+
+	if (pkt)
+		vbus_ioq_put(&tx->q->sub, &d);
+}
+
+static int tx_put_inline(struct venet_tx *tx, struct sk_buff *skb, u64 pkt)
+{
+	u16 id = vbus_ioq_put_index(&tx->q->sub);
+	struct vbus_ioq_desc d = {
+		.len = skb->len,
+		.id = id,
+		.flags = VBUS_DESC_F_INLINE,
+	};
+	u32 index = (id + (pkt ? 1 : 0)) & (tx->q->size - 1);
+
+	if (skb_copy_bits(skb, 0, tx->q->inlines + index * VENET_INLINE,
+			  skb->len))
+		return -EFAULT;
+	tx->slot[id].skb = NULL;
+	tx->slot[id].count = pkt ? 2 : 1;
+	tx_put_meta(tx, id, pkt);
+	vbus_ioq_put(&tx->q->sub, &d);
+	return 0;
+}
+
+static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
+			 struct sk_buff *skb, u64 pkt)
+{
+	u16 id = vbus_ioq_put_index(&tx->q->sub);
+	struct tx_piece piece[VENET_CHAIN_MAX];
+	struct vbus_ioq_desc d = { .id = id };
+	struct venet_tx_slot *slot;
+	int i, n;
+
+	/* one more for the information */
+	if (1 + skb_shinfo(skb)->nr_frags + 1 > VENET_CHAIN_MAX &&
+	    skb_linearize(skb))
+		return -ENOMEM;
+	/* the user must not wait for a completion that nobody looks for */
+	if (skb_orphan_frags(skb, GFP_ATOMIC))
+		return -ENOMEM;
+	n = tx_map(dma_dev, skb, piece);
+	if (n <= 0)
+		return n ? n : -EINVAL;
+
+	tx->slot[id].skb = skb;
+	tx->slot[id].count = n + (pkt ? 1 : 0);
+	tx_put_meta(tx, id, pkt);
+	for (i = 0; i < n; i++) {
+		slot = &tx->slot[vbus_ioq_put_index(&tx->q->sub)];
+		slot->dma = piece[i].dma;
+		slot->len = piece[i].len;
+		slot->page = piece[i].page;
+		d.addr = piece[i].dma;
+		d.len = piece[i].len;
+		d.flags = i < n - 1 ? VBUS_DESC_F_NEXT : 0;
+		vbus_ioq_put(&tx->q->sub, &d);
+	}
+	return 0;
+}
+
+/* ndo_start_xmit */
+netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct venet *v = netdev_priv(dev);
+	struct venet_pair *pair = &v->pair[skb_get_queue_mapping(skb)];
+	struct netdev_queue *txq = netdev_get_tx_queue(dev, pair->index);
+	struct venet_tx *tx = &pair->tx;
+	bool more = netdev_xmit_more();
+	u32 len = skb->len;
+	u64 pkt;
+	int err;
+
+	tx_reap(pair, 0);
+	vbus_guest_lane_peek(pair->poll.lane);
+	if (unlikely(tx_free_slots(tx) < VENET_TX_WORST)) {
+		tx_stop(pair, txq);
+		return NETDEV_TX_BUSY;
+	}
+
+	err = len > VENET_FRAME_MAX ? -EMSGSIZE : tx_describe(skb, &pkt);
+	if (unlikely(err))
+		goto drop;
+	skb_tx_timestamp(skb);
+	if (len <= VENET_INLINE) {
+		err = tx_put_inline(tx, skb, pkt);
+		if (unlikely(err))
+			goto drop;
+		dev_consume_skb_any(skb);
+	} else {
+		err = tx_put_mapped(tx, v->dma_dev, skb, pkt);
+		if (unlikely(err))
+			goto drop;
+		/* it may stay with us for long: it is nobody's from now on */
+		skb_orphan(skb);
+		nf_reset_ct(skb);
+	}
+	u64_stats_update_begin(&tx->sync);
+	tx->stat[VENET_TX_PACKETS]++;
+	tx->stat[VENET_TX_BYTES] += len;
+	tx->stat[VENET_TX_INLINE] += len <= VENET_INLINE;
+	u64_stats_update_end(&tx->sync);
+
+	if (tx_free_slots(tx) < VENET_TX_WORST)
+		tx_stop(pair, txq);
+	else if (!more || netif_xmit_stopped(txq))
+		tx_publish(tx);
+	return NETDEV_TX_OK;
+
+drop:
+	venet_tx_count(tx, VENET_TX_DROPS, 1);
+	dev_kfree_skb_any(skb);
+	/* packets before this one may wait for the end of their batch */
+	if (!more)
+		tx_publish(tx);
+	return NETDEV_TX_OK;
+}
+
+static void tx_notify(struct vbus_queue *q)
+{
+	struct venet_pair *pair = q->priv;
+
+	vbus_guest_poll_schedule(&pair->poll, &pair->napi);
+}
+
+int venet_tx_create(struct venet_pair *pair)
+{
+	struct venet *v = pair->venet;
+	struct vbus_queue_config config = {
+		.shm = VENET_SHM_TX(pair->index),
+		.lane = pair->poll.lane->index,
+		.log2 = v->tx_log2,
+		.inline_len = VENET_INLINE,
+		.notify = tx_notify,
+		.priv = pair,
+	};
+	struct venet_tx *tx = &pair->tx;
+	u32 size = 1u << v->tx_log2;
+	int err;
+
+	tx->slot = kvcalloc(size, sizeof(*tx->slot), GFP_KERNEL);
+	if (!tx->slot)
+		return -ENOMEM;
+	tx->q = vbus_guest_queue_create(v->vdev, &config);
+	if (IS_ERR(tx->q)) {
+		err = PTR_ERR(tx->q);
+		tx->q = NULL;
+		kvfree(tx->slot);
+		tx->slot = NULL;
+		return err;
+	}
+	tx->tail = 0;
+	tx->wake = max_t(u32, VENET_TX_WORST, size / 4);
+	/* a ring starts armed, and we do not want to be told */
+	vbus_ioq_disarm(&tx->q->comp);
+	return 0;
+}
+
+/* Nobody sends or polls.  False: the host may still use what was sent. */
+bool venet_tx_unregister(struct venet_tx *tx)
+{
+	bool released = true;
+
+	if (tx->q)
+		released = vbus_guest_queue_destroy(tx->q);
+	tx->q = NULL;
+	return released;
+}
+
+/* After venet_tx_unregister().  What the host may still use is leaked. */
+void venet_tx_free(struct venet_pair *pair, bool released)
+{
+	struct venet_tx *tx = &pair->tx;
+	u32 i, size = 1u << pair->venet->tx_log2;
+
+	if (!tx->slot)
+		return;
+	for (i = 0; released && i < size; i++) {
+		tx_unmap(pair->venet->dma_dev, tx->slot[i].dma,
+			 tx->slot[i].len, tx->slot[i].page);
+		dev_kfree_skb_any(tx->slot[i].skb);
+	}
+	kvfree(tx->slot);
+	tx->slot = NULL;
+}
+
+void venet_tx_stats(struct venet_tx *tx, u64 *stat)
+{
+	unsigned int start;
+	u32 i;
+
+	do {
+		start = u64_stats_fetch_begin(&tx->sync);
+		for (i = 0; i < VENET_TX_STATS; i++)
+			stat[i] = tx->stat[i];
+	} while (u64_stats_fetch_retry(&tx->sync, start));
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Private to venet.ko: what its files share. */
+#ifndef VENET_H
+#define VENET_H
+
+#include <linux/etherdevice.h>
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <linux/u64_stats_sync.h>
+#include <linux/workqueue.h>
+#include <vbus/venet.h>
+#include "vbus_guest.h"
+#include "compat/guest.h"
+
+#define VENET_RING_MIN		64u
+#define VENET_RING_MAX		4096u
+#define VENET_RX_LOG2		10	/* default ring sizes */
+#define VENET_TX_LOG2		9
+#define VENET_INLINE		256u	/* frames up to this are sent inline */
+#define VENET_RX_COPY		256u	/* ... and copied when received */
+
+/* Descriptors that the largest frame takes: information, head, fragments. */
+#define VENET_TX_WORST		min_t(u32, MAX_SKB_FRAGS + 2, VENET_CHAIN_MAX)
+
+enum venet_tx_stat {
+	VENET_TX_PACKETS,
+	VENET_TX_BYTES,
+	VENET_TX_DROPS,		/* no memory, too long, not mappable */
+	VENET_TX_INLINE,	/* packets sent inline */
+	VENET_TX_KICKS,		/* batches that the host wanted to be told of */
+	VENET_TX_QUIET,		/* ... that it did not */
+	VENET_TX_STOPS,		/* the ring was full */
+	VENET_TX_HOST_ERRORS,	/* chains refused, completions that lie */
+	VENET_TX_STATS
+};
+
+enum venet_rx_stat {
+	VENET_RX_PACKETS,
+	VENET_RX_BYTES,
+	VENET_RX_DROPS,		/* no memory */
+	VENET_RX_COPIED,	/* small packets, copied */
+	VENET_RX_KICKS,		/* refills that the host wanted to be told of */
+	VENET_RX_QUIET,		/* ... that it did not */
+	VENET_RX_POLLS,
+	VENET_RX_STARVED,	/* refills that found no memory */
+	VENET_RX_HOST_ERRORS,	/* frames and completions that lie */
+	VENET_RX_STATS
+};
+
+/**
+ * struct venet_tx_slot - what stands behind a submitted descriptor
+ * @skb:	of the first of a chain: to be freed, NULL if it was copied
+ * @dma:	mapping to be undone, if @len
+ * @len:	bytes of it
+ * @count:	of the first of a chain: its descriptors.  Else 0
+ * @page:	the mapping is of a page
+ * @done:	of the first of a chain: completed, but not yet in turn
+ */
+struct venet_tx_slot {
+	struct sk_buff *skb;
+	dma_addr_t dma;
+	u32 len;
+	u16 count;
+	bool page;
+	bool done;
+};
+
+/**
+ * struct venet_tx - transmit half of a queue pair
+ * @q:		queue.  Both rings under the net core's tx lock
+ * @slot:	private copy of what was submitted; same lock
+ * @tail:	the oldest position that is not free; same lock.  Slots are
+ *		freed in order, since inline slots belong to positions
+ * @wake:	free slots from which on a stopped queue goes on
+ * @sync:	for @stat
+ * @stat:	enum venet_tx_stat; same lock
+ */
+struct venet_tx {
+	struct vbus_queue *q;
+	struct venet_tx_slot *slot;
+	u32 tail;
+	u32 wake;
+	struct u64_stats_sync sync;
+	u64 stat[VENET_TX_STATS];
+};
+
+/**
+ * struct venet_rx - receive half of a queue pair
+ * @q:		queue.  Owned by the pair's NAPI, like all that follows
+ * @pool:	where buffers come from: pages
+ * @page:	by id: the buffer that the host has, NULL if it has none
+ * @free:	stack of unused ids
+ * @nfree:	ids on it
+ * @skb:	frame under construction
+ * @open:	a frame has begun and its last buffer is not there yet
+ * @bad:	... and will be dropped
+ * @pkt:	... and its packet descriptor
+ * @sync:	for @stat
+ * @stat:	enum venet_rx_stat
+ */
+struct venet_rx {
+	struct vbus_queue *q;
+	struct page_pool *pool;
+	struct page **page;
+	u16 *free;
+	u32 nfree;
+	struct sk_buff *skb;
+	bool open;
+	bool bad;
+	u64 pkt;
+	struct u64_stats_sync sync;
+	u64 stat[VENET_RX_STATS];
+};
+
+/**
+ * struct venet_pair - a queue pair, bound to a lane
+ * @venet:	device
+ * @index:	number of the pair, and of its queues
+ * @napi:	poll of both halves
+ * @poll:	its claim on the lane
+ * @refill:	polls again when there was no memory
+ * @tx:		transmit half
+ * @rx:		receive half
+ */
+struct venet_pair {
+	struct venet *venet;
+	u32 index;
+	struct napi_struct napi;
+	struct vbus_poll poll;
+	struct delayed_work refill;
+	struct venet_tx tx ____cacheline_aligned_in_smp;
+	struct venet_rx rx ____cacheline_aligned_in_smp;
+};
+
+/**
+ * struct venet - a network device
+ * @dev:	net_device
+ * @vdev:	bus device
+ * @dma_dev:	for the DMA API, or NULL
+ * @pair:	queue pairs
+ * @npairs:	number of them
+ * @features:	VENET_F_* of the host
+ * @speed:	Mbit/s, 0: not known
+ * @rx_log2:	log2 of the receive rings; rtnl
+ * @tx_log2:	log2 of the transmit rings; rtnl
+ * @running:	queues exist and packets flow; rtnl
+ */
+struct venet {
+	struct net_device *dev;
+	struct vbus_device *vdev;
+	struct device *dma_dev;
+	struct venet_pair *pair;
+	u32 npairs;
+	u64 features;
+	u32 speed;
+	u32 rx_log2;
+	u32 tx_log2;
+	bool running;
+};
+
+static inline void venet_tx_count(struct venet_tx *tx, enum venet_tx_stat i,
+				  u32 n)
+{
+	u64_stats_update_begin(&tx->sync);
+	tx->stat[i] += n;
+	u64_stats_update_end(&tx->sync);
+}
+
+static inline void venet_rx_count(struct venet_rx *rx, enum venet_rx_stat i,
+				  u32 n)
+{
+	u64_stats_update_begin(&rx->sync);
+	rx->stat[i] += n;
+	u64_stats_update_end(&rx->sync);
+}
+
+/* main.c */
+int venet_up(struct venet *v);
+void venet_down(struct venet *v);
+
+/* tx.c */
+int venet_tx_create(struct venet_pair *pair);
+bool venet_tx_unregister(struct venet_tx *tx);
+void venet_tx_free(struct venet_pair *pair, bool released);
+void venet_tx_poll(struct venet_pair *pair, int budget);
+netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev);
+void venet_tx_stats(struct venet_tx *tx, u64 *stat);
+
+/* rx.c */
+int venet_rx_create(struct venet_pair *pair);
+bool venet_rx_unregister(struct venet_rx *rx);
+void venet_rx_free(struct venet_pair *pair, bool released);
+int venet_rx_fill(struct venet_pair *pair, gfp_t gfp, bool *kick);
+int venet_rx_poll(struct venet_pair *pair, int budget);
+void venet_rx_stats(struct venet_rx *rx, u64 *stat);
+
+/* ethtool.c */
+extern const struct ethtool_ops venet_ethtool_ops;
+
+#endif /* VENET_H */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Private to vbus_guest.ko: what its files share. */
+#ifndef VBUS_GUEST_PRIV_H
+#define VBUS_GUEST_PRIV_H
+
+#include "vbus_guest.h"
+
+/* mem.c */
+int vbus_mem_alloc(struct vbus_guest *guest, struct vbus_mem *mem, size_t size);
+void vbus_mem_free(struct vbus_guest *guest, struct vbus_mem *mem);
+void vbus_mem_abandon(struct vbus_guest *guest, struct vbus_mem *mem);
+void vbus_mem_reap(struct vbus_guest *guest);
+
+/* control.c: each sends one request and waits for the answer */
+bool vbus_ctl_released(struct vbus_guest *guest);
+int vbus_ctl_hello(struct vbus_guest *guest);
+int vbus_ctl_list(struct vbus_guest *guest, u16 slot,
+		  struct vbus_list_rsp *rsp);
+int vbus_ctl_open(struct vbus_device *vdev);
+void vbus_ctl_close(struct vbus_device *vdev);
+int vbus_ctl_shm(struct vbus_queue *q, u16 log2);
+void vbus_ctl_unshm(struct vbus_queue *q);
+void vbus_ctl_down(struct vbus_guest *guest, bool quiet);
+
+/* lane.c */
+int vbus_lane_init(struct vbus_guest *guest, u32 index);
+void vbus_lane_exit(struct vbus_lane *lane);
+void vbus_lane_start(struct vbus_lane *lane);
+void vbus_lane_stop(struct vbus_lane *lane);
+
+/* bus.c */
+extern struct bus_type vbus_guest_bus_type;
+extern const struct device_type vbus_device_type;
+int vbus_device_reopen(struct vbus_device *vdev);
+void vbus_device_quiesce(struct vbus_device *vdev);
+void vbus_device_changed(struct vbus_device *vdev);
+
+/* scan.c */
+void vbus_scan_request(struct vbus_guest *guest);
+void vbus_scan_work(struct work_struct *work);
+int vbus_scan(struct vbus_guest *guest);
+void vbus_scan_remove_all(struct vbus_guest *guest);
+
+#endif /* VBUS_GUEST_PRIV_H */

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The guest side of VBUS: what drivers and connectors see.
+ *
+ * A connector finds a bus somewhere (virtio.c), wraps it in a struct vbus_guest
+ * and brings it to life.  The core lists the devices of the bus, makes a struct
+ * vbus_device of each, and the driver core finds a struct vbus_driver by the
+ * device's type string; unknown types autoload "vbus:<type>".
+ *
+ * The device is open from before probe() to after remove().  A driver
+ *   - asks and configures it by vbus_guest_call(),
+ *   - registers its queues by vbus_guest_queue_create(), works on their rings
+ *     by the functions of ring/ioq.h, and tells the host that a ring wants
+ *     attention, if vbus_ioq_publish() said so, by vbus_guest_queue_kick(),
+ *   - is told by the queue's notify() that the host says the same, and reacts by
+ *     scheduling its NAPI instance by vbus_guest_poll_schedule().
+ *
+ * All errors are negative errnos.  Nothing the host answers or writes is
+ * trusted; functions that return data have checked its size, not its meaning.
+ */
+#ifndef VBUS_GUEST_H
+#define VBUS_GUEST_H
+
+#include <linux/device.h>
+#include <linux/dma-mapping.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/netdevice.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <vbus/bus.h>
+#include "evq.h"
+#include "ioq.h"
+
+struct vbus_guest;
+struct vbus_queue;
+
+/* Memory */
+
+/**
+ * struct vbus_mem - zeroed memory that is shared with the host
+ * @va:		where we see it
+ * @addr:	where the host sees it
+ * @size:	bytes, zero if there is none
+ */
+struct vbus_mem {
+	void *va;
+	dma_addr_t addr;
+	size_t size;
+};
+
+/* Lanes */
+
+/**
+ * struct vbus_lane_stats - what happened on a lane
+ * @interrupts:	interrupts received
+ * @polls:	times that the lane was looked at
+ * @events:	signals taken from the host
+ * @spurious:	... that named no queue of the lane
+ * @arms:	times that we went to sleep
+ * @rearms:	... and found a signal before we did
+ * @held:	times that we did not arm because a device was polling
+ * @kicks:	signals queued to the host
+ * @coalesced:	... that were queued already
+ * @doorbells:	... that found the host asleep
+ * @full:	... that could not be queued: the host misbehaves
+ */
+struct vbus_lane_stats {
+	u64 interrupts;
+	u64 polls;
+	u64 events;
+	u64 spurious;
+	u64 arms;
+	u64 rearms;
+	u64 held;
+	u64 kicks;
+	u64 coalesced;
+	u64 doorbells;
+	u64 full;
+};
+
+/**
+ * struct vbus_lane - a pair of event queues, a doorbell and an interrupt
+ * @guest:	the bus
+ * @index:	number of the lane
+ * @busy:	devices that are polling: no need to be interrupted
+ * @napi:	consumer of the signals from the host
+ * @cons:	its state, owned by whoever runs @napi
+ * @lock:	protects all that follows: the producer of signals to the host.
+ *		Taken in any context up to hard interrupts (netconsole)
+ * @prod:	its state
+ *
+ * The counters are written by the owner of the line that they stand in;
+ * readers see them as of some moment.
+ */
+struct vbus_lane {
+	struct vbus_guest *guest;
+	u32 index;
+	atomic_t busy;
+
+	struct napi_struct napi;
+	struct vbus_evq_cons cons;
+	unsigned long interrupts;
+	unsigned long polls;
+	unsigned long events;
+	unsigned long spurious;
+	unsigned long arms;
+	unsigned long rearms;
+	unsigned long held;
+	struct vbus_mem h2g;
+
+	spinlock_t lock ____cacheline_aligned_in_smp;
+	struct vbus_evq_prod prod;
+	unsigned long kicks;
+	unsigned long coalesced;
+	unsigned long doorbells;
+	unsigned long full;
+	u64 *last;
+	struct vbus_mem g2h;
+};
+
+/**
+ * struct vbus_poll - the claim of one NAPI instance on a lane
+ * @lane:	lane that its queues are bound to
+ * @state:	bit 0: it is polling, and counted in the lane's @busy
+ *
+ * While one is polling the lane is not armed: no interrupt for any device of
+ * the lane.  Zeroed memory with @lane set is initialised.
+ */
+struct vbus_poll {
+	struct vbus_lane *lane;
+	unsigned long state;
+};
+
+void vbus_guest_lane_schedule(struct vbus_lane *lane);
+void vbus_guest_lane_stats(const struct vbus_lane *lane,
+			   struct vbus_lane_stats *stats);
+unsigned int vbus_guest_lane_cpu(const struct vbus_lane *lane);
+bool vbus_guest_poll_schedule(struct vbus_poll *poll, struct napi_struct *napi);
+void vbus_guest_poll_end(struct vbus_poll *poll);
+
+/**
+ * vbus_guest_lane_peek() - piggyback: look for signals without an interrupt
+ * @lane:	lane
+ *
+ * One cached read, for code that is awake anyway: at the start of transmission
+ * and of each poll.  The read is racy on purpose: the worst outcome is a lane
+ * that is polled for nothing, or an interrupt that comes after all.
+ */
+static inline void vbus_guest_lane_peek(struct vbus_lane *lane)
+{
+	if (data_race(vbus_evq_ready(&lane->cons)) &&
+	    !test_bit(NAPI_STATE_SCHED, &lane->napi.state))
+		vbus_guest_lane_schedule(lane);
+}
+
+/**
+ * vbus_guest_poll_begin() - a device polls: hold its lane's interrupt
+ * @poll:	claim
+ *
+ * To be called at the start of each NAPI poll; may be called again while held.
+ * It also looks for signals of other devices, which would have to wait for the
+ * end of a long poll otherwise.
+ */
+static inline void vbus_guest_poll_begin(struct vbus_poll *poll)
+{
+	if (!test_bit(0, &poll->state) && !test_and_set_bit(0, &poll->state))
+		atomic_inc(&poll->lane->busy);
+	vbus_guest_lane_peek(poll->lane);
+}
+
+/* Devices and drivers */
+
+/**
+ * struct vbus_device - a device of a bus
+ * @dev:	device
+ * @guest:	the bus
+ * @slot:	its slot there
+ * @instance:	its instance number, unique on the bus
+ * @type:	type string
+ *
+ * Private to the core: @generation, written by the scan only, and @open, which
+ * @dev's lock protects.
+ */
+struct vbus_device {
+	struct device dev;
+	struct vbus_guest *guest;
+	u16 slot;
+	u64 instance;
+	char type[VBUS_TYPE_LEN];
+
+	u32 generation;
+	bool open;
+};
+
+#define to_vbus_device(d)	container_of(d, struct vbus_device, dev)
+
+/**
+ * struct vbus_device_id - type that a driver handles
+ * @type:	type string; empty at the end of a table
+ */
+struct vbus_device_id {
+	char type[VBUS_TYPE_LEN];
+};
+
+/**
+ * struct vbus_driver - driver of devices of a type
+ * @driver:	driver core's part; its name is set by the driver
+ * @id_table:	types
+ * @probe:	take the device.  Returns 0 or an errno
+ * @remove:	let go; all queues are destroyed when it returns
+ * @config_changed: the configuration may have changed, look again.  Optional
+ * @quiesce:	the transport is about to be reset (suspend, shutdown, host
+ *		gone): destroy the queues, keep the device.  Optional
+ * @resume:	the device is open again after @quiesce.  Optional
+ *
+ * All are called in process context with the device's lock held.  A driver
+ * without quiesce() and resume() is unbound instead.
+ */
+struct vbus_driver {
+	struct device_driver driver;
+	const struct vbus_device_id *id_table;
+	int (*probe)(struct vbus_device *vdev);
+	void (*remove)(struct vbus_device *vdev);
+	void (*config_changed)(struct vbus_device *vdev);
+	void (*quiesce)(struct vbus_device *vdev);
+	int (*resume)(struct vbus_device *vdev);
+};
+
+#define to_vbus_driver(d)	container_of(d, struct vbus_driver, driver)
+
+int __vbus_driver_register(struct vbus_driver *drv, struct module *owner);
+void vbus_driver_unregister(struct vbus_driver *drv);
+#define vbus_driver_register(drv) __vbus_driver_register(drv, THIS_MODULE)
+#define module_vbus_driver(drv) \
+	module_driver(drv, vbus_driver_register, vbus_driver_unregister)
+
+/* For each type of a driver, so that it is loaded by need. */
+#define MODULE_ALIAS_VBUS(type)	MODULE_ALIAS("vbus:" type)
+
+static inline void vbus_device_set_drvdata(struct vbus_device *vdev, void *data)
+{
+	dev_set_drvdata(&vdev->dev, data);
+}
+
+static inline void *vbus_device_get_drvdata(struct vbus_device *vdev)
+{
+	return dev_get_drvdata(&vdev->dev);
+}
+
+int vbus_guest_call(struct vbus_device *vdev, u32 func, const void *req,
+		    u32 reqlen, void *rsp, u32 rsplen);
+u32 vbus_guest_lanes(const struct vbus_device *vdev);
+struct device *vbus_guest_dma_dev(const struct vbus_device *vdev);
+
+/* Addresses for descriptors: by the DMA API, or guest physical. */
+
+static inline dma_addr_t vbus_guest_map_page(struct device *dma_dev,
+					     struct page *page, u32 offset,
+					     u32 len,
+					     enum dma_data_direction dir)
+{
+	if (dma_dev)
+		return dma_map_page(dma_dev, page, offset, len, dir);
+	return page_to_phys(page) + offset;
+}
+
+static inline dma_addr_t vbus_guest_map(struct device *dma_dev, void *va,
+					u32 len, enum dma_data_direction dir)
+{
+	if (dma_dev)
+		return dma_map_single(dma_dev, va, len, dir);
+	return virt_to_phys(va);
+}
+
+static inline bool vbus_guest_map_error(struct device *dma_dev, dma_addr_t addr)
+{
+	return dma_dev && dma_mapping_error(dma_dev, addr);
+}
+
+/* Queues */
+
+/**
+ * struct vbus_queue_config - what a queue is to be
+ * @shm:	which queue of the device
+ * @lane:	lane that carries its signals
+ * @log2:	log2 of the descriptors of each ring
+ * @inline_len:	bytes of an inline slot, 0 or a multiple of 64
+ * @notify:	the host signalled the queue.  Softirq context under RCU, on the
+ *		CPU that serves the lane; from before vbus_guest_queue_create()
+ *		returns until vbus_guest_queue_destroy() does; may be spurious
+ * @priv:	the driver's, found in the queue
+ */
+struct vbus_queue_config {
+	u16 shm;
+	u16 lane;
+	u16 log2;
+	u16 inline_len;
+	void (*notify)(struct vbus_queue *q);
+	void *priv;
+};
+
+/**
+ * struct vbus_queue - a registered queue
+ * @sub:	submission ring.  The driver serialises its use
+ * @comp:	completion ring.  The driver serialises its use
+ * @inlines:	inline slots, @inline_len bytes each, one per descriptor
+ * @inline_len:	bytes of an inline slot
+ * @size:	descriptors of each ring
+ * @lane:	lane
+ * @priv:	the driver's
+ * @notify:	see struct vbus_queue_config
+ * @vdev:	device
+ * @signal:	signal id
+ * @shm:	which queue of the device
+ * @mem:	shared memory
+ */
+struct vbus_queue {
+	struct vbus_ioq_prod sub;
+	struct vbus_ioq_cons comp;
+	u8 *inlines;
+	u32 inline_len;
+	u32 size;
+	struct vbus_lane *lane;
+	void *priv;
+	void (*notify)(struct vbus_queue *q);
+	struct vbus_device *vdev;
+	u16 signal;
+	u16 shm;
+	struct vbus_mem mem;
+};
+
+struct vbus_queue *
+vbus_guest_queue_create(struct vbus_device *vdev,
+			const struct vbus_queue_config *config);
+bool vbus_guest_queue_destroy(struct vbus_queue *q);
+void vbus_guest_queue_kick(struct vbus_queue *q);
+
+/* Connectors */
+
+/**
+ * struct vbus_transport_ops - what a connector does for the core
+ * @request:	send @reqlen bytes over the control channel, wait for the
+ *		response.  Returns the bytes of it, at most @rsplen, or an errno
+ *		after which the host cannot be relied on any more.  May sleep;
+ *		one call at a time
+ * @doorbell:	ring a lane's doorbell.  Any context
+ * @reset:	make the host let go of everything, for good.  May sleep
+ */
+struct vbus_transport_ops {
+	int (*request)(struct vbus_guest *guest, const void *req, u32 reqlen,
+		       void *rsp, u32 rsplen);
+	void (*doorbell)(struct vbus_guest *guest, u32 lane);
+	void (*reset)(struct vbus_guest *guest);
+};
+
+/**
+ * struct vbus_guest - a bus that we are attached to
+ * @dev:	device "vbusN"
+ * @ops:	connector's functions
+ * @priv:	connector's data
+ * @dma_dev:	device of the DMA API, NULL: the host takes physical addresses
+ * @nlanes:	lanes in use
+ * @slots:	slots of each event queue; signal ids are smaller
+ * @lane:	the lanes
+ *
+ * @ctl_lock:	one request at a time; protects @live, @broken and @quiet, which
+ *		others may read
+ * @live:	HELLO was answered
+ * @broken:	the host did not answer: it may or may not use our memory
+ * @quiet:	the host was reset: it does not use our memory
+ * @session:	cookie of the session
+ * @scan_lock:	protects @device, @attached, @dying; serialises attach, detach
+ *		and scan.  Outermost: devices' locks, rtnl and @ctl_lock nest
+ *		inside it
+ * @device:	devices by slot
+ * @attached:	lanes run
+ * @dying:	no more scans
+ * @scan_work:	list the devices again
+ * @sig_lock:	protects changes of @signal and @limbo
+ * @signal:	queues by signal id; readers use RCU
+ * @limbo:	memory that a host that does not answer may still use
+ * @bus_page:	the bus page
+ * @dummy:	net_device that the lanes' NAPI instances live on
+ * @id:		N
+ */
+struct vbus_guest {
+	struct device dev;
+	const struct vbus_transport_ops *ops;
+	void *priv;
+	struct device *dma_dev;
+	u32 nlanes;
+	u32 slots;
+	struct vbus_lane *lane;
+
+	struct mutex ctl_lock;
+	bool live;
+	bool broken;
+	bool quiet;
+	u64 session;
+
+	struct mutex scan_lock;
+	struct vbus_device *device[VBUS_SLOTS_MAX];
+	bool attached;
+	bool dying;
+	struct delayed_work scan_work;
+
+	struct mutex sig_lock;
+	struct vbus_queue __rcu **signal;
+	struct list_head limbo;
+
+	struct vbus_mem bus_page;
+	struct net_device *dummy;
+	int id;
+};
+
+struct vbus_guest *vbus_guest_alloc(struct device *parent,
+				    const struct vbus_transport_ops *ops,
+				    void *priv, struct device *dma_dev,
+				    u32 nlanes);
+int vbus_guest_register(struct vbus_guest *guest);
+void vbus_guest_detach(struct vbus_guest *guest, bool lost);
+int vbus_guest_attach(struct vbus_guest *guest);
+void vbus_guest_unregister(struct vbus_guest *guest);
+void vbus_guest_free(struct vbus_guest *guest);
+void vbus_guest_interrupt(struct vbus_guest *guest, u32 lane);
+
+#endif /* VBUS_GUEST_H */
