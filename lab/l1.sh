@@ -49,6 +49,7 @@ l1_prepare()
 	l1_root=$("$LAB_DIR/root")
 	l1_initrd=$("$LAB_DIR/l1-initrd" "$l1_root")
 	"$LAB_DIR/tools"
+	"$LAB_DIR/guest-image"
 
 	mkdir -p "$LAB_BUILD"
 	l1_job=$(mktemp -d "$LAB_BUILD/job.XXXXXX")
@@ -94,11 +95,12 @@ l1_write_job()
 # The command line of QEMU for L1, without what the caller adds.
 l1_machine()
 {
-	local accel=(-accel "tcg,thread=multi" -cpu "max,+svm,+npt,-erms,-fsrm")
+	local accel=(-accel "tcg,thread=multi" -cpu "max,+svm,+npt,-erms,-fsrm${LABCPU-,-pku}")
 	local security=none
 	local cmdline=(console=ttyS0 "panic=-1" panic_on_oops=1 loglevel=7
 		mitigations=off nokaslr audit=0 random.trust_cpu=on
 		8250.nr_uarts=1 cryptomgr.notests
+		${L1_APPEND:-}
 		"vbus.job=/src/${l1_job#"$LAB_TOP/"}")
 
 	# /dev/kvm proves nothing: stock kernels hang in it on some machines.
