@@ -10,7 +10,8 @@
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 
-#if __has_include(<net/page_pool/helpers.h>)
+/* 6.6: the page pool's header was split */
+#ifdef VBUS_HAVE_PP_HELPERS
 #include <net/page_pool/helpers.h>
 #else
 #include <net/page_pool.h>

@@ -288,7 +288,8 @@ static ssize_t lane_stats_show(struct device *dev,
 	ssize_t n;
 	u32 i;
 
-	n = sysfs_emit(buf, "lane interrupts polls events spurious arms rearms held kicks coalesced doorbells full\n");
+	n = sysfs_emit(buf, "lane interrupts polls events spurious arms rearms held");
+	n += sysfs_emit_at(buf, n, " kicks coalesced doorbells full\n");
 	for (i = 0; i < guest->nlanes; i++) {
 		vbus_guest_lane_stats(&guest->lane[i], &s);
 		n += sysfs_emit_at(buf, n,

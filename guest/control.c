@@ -27,7 +27,7 @@ static int control_errno(u32 status)
 	case VBUS_EBUSY:
 		return -EBUSY;
 	case VBUS_ENOSYS:
-		return -ENOSYS;
+		return -EOPNOTSUPP;
 	case VBUS_ENOMEM:
 		return -ENOMEM;
 	case VBUS_ENOTCONN:

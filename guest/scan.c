@@ -141,13 +141,9 @@ int vbus_scan(struct vbus_guest *guest)
 	lockdep_assert_held(&guest->scan_lock);
 	while (slot < VBUS_SLOTS_MAX) {
 		err = vbus_ctl_list(guest, slot, &rsp);
-		if (err == -ENODEV)
-			found = VBUS_SLOTS_MAX;
-		else if (err)
+		if (err && err != -ENODEV)
 			return err;
-		else
-			found = le16_to_cpu(rsp.slot);
-
+		found = err ? VBUS_SLOTS_MAX : le16_to_cpu(rsp.slot);
 		if (!err && (found < slot || found >= VBUS_SLOTS_MAX ||
 			     !scan_type_valid(rsp.type))) {
 			dev_warn_ratelimited(&guest->dev,

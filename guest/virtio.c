@@ -37,8 +37,8 @@
  * @req:	the request, shared with the host
  * @rsp:	the response, shared with the host
  *
- * @req and @rsp belong to whoever may call vbus_virtio_request(), the core sees to
- * that.  After a timeout they are the host's until the device is reset.
+ * @req and @rsp belong to the one who may call vbus_virtio_request(): the core
+ * lets in one at a time.  After a timeout they are the host's until the device is reset.
  */
 struct vbus_virtio {
 	struct virtio_device *vdev;
@@ -73,8 +73,8 @@ static void vbus_virtio_lane_interrupt(struct virtqueue *vq)
 	vbus_guest_interrupt(vv->guest, vq->index - 1);
 }
 
-static int vbus_virtio_request(struct vbus_guest *guest, const void *req, u32 reqlen,
-			  void *rsp, u32 rsplen)
+static int vbus_virtio_request(struct vbus_guest *guest, const void *req,
+			       u32 reqlen, void *rsp, u32 rsplen)
 {
 	struct vbus_virtio *vv = guest->priv;
 	struct virtqueue *vq = vv->vq[0];

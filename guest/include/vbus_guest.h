@@ -151,6 +151,7 @@ void vbus_guest_poll_end(struct vbus_poll *poll);
  */
 static inline void vbus_guest_lane_peek(struct vbus_lane *lane)
 {
+	/* racy on purpose, see above */
 	if (data_race(vbus_evq_ready(&lane->cons)) &&
 	    !test_bit(NAPI_STATE_SCHED, &lane->napi.state))
 		vbus_guest_lane_schedule(lane);
@@ -395,19 +396,19 @@ struct vbus_guest {
 	u32 slots;
 	struct vbus_lane *lane;
 
-	struct mutex ctl_lock;
+	struct mutex ctl_lock;	/* see above */
 	bool live;
 	bool broken;
 	bool quiet;
 	u64 session;
 
-	struct mutex scan_lock;
+	struct mutex scan_lock;	/* see above */
 	struct vbus_device *device[VBUS_SLOTS_MAX];
 	bool attached;
 	bool dying;
 	struct delayed_work scan_work;
 
-	struct mutex sig_lock;
+	struct mutex sig_lock;	/* see above */
 	struct vbus_queue __rcu **signal;
 	struct list_head limbo;
 
