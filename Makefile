@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+#   make demo     show it working, beside virtio-net
+#   make check    all tests; the last line is "N passed, N failed"
+#   make unit     the tests that need no lab
+#   make shell    a shell in the lab, modules built
+#   make modules  host and guest modules for the lab's kernels
+#
+# Everything is made below build/; what is slow to make is cached in
+# $XDG_CACHE_HOME/vbus.  Needs root (or sudo), apt, and 12 GB of disk.
+
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+in_root := $(SUDO) lab/in-root
+lab_run := $(SUDO) lab/run --log build/log
+
+.PHONY: all deps modules user bench-tools guests shell demo unit check clean
+all: modules user
+
+deps:
+	@$(SUDO) lab/deps $$(sort -u tests/*/packages)
+
+# The slow part: kernels, headers, compiler and QEMU of the lab.
+root: deps
+	@$(SUDO) lab/root >/dev/null
+.PHONY: root
+
+modules: root
+	@$(in_root) tools/build-modules
+
+user bench-tools: root
+	@$(in_root) make -s -C user O=../build/user
+	@$(in_root) make -s -C bench O=../build/bench
+
+guests: root
+	@for v in 6.12 6.1; do $(SUDO) lab/guest-image $$v || exit 1; done
+
+shell: modules user bench-tools guests
+	@$(SUDO) lab/shell
+
+demo: modules user bench-tools guests
+	@$(lab_run) --timeout 600 -- bench/demo build/demo.json
+
+unit: deps
+	@tests/run unit
+
+check: modules user bench-tools guests
+	@tests/run
+
+clean:
+	$(SUDO) rm -rf build
