@@ -21,7 +21,8 @@
  *   VENET_RX_BUF_MIN.  A received frame takes one completion for each buffer
  *   that it fills, all but the last with VBUS_DESC_F_NEXT.  @len is what was
  *   written to that buffer; @addr of the first is a packet descriptor.  All
- *   completions of a frame are published together.
+ *   completions of a frame are published together.  VBUS_DESC_F_ERROR: the
+ *   buffer could not be used; it ends the frame, which is to be discarded.
  *
  * Packet descriptor, 64 bits
  *   bits  7..0   GSO type, VENET_GSO_*; with VENET_GSO_F_ECN
