@@ -495,6 +495,19 @@ static void bus_host_reset(struct vbus_guest *guest)
 	vbus_ctl_down(guest, true);
 }
 
+/*
+ * Find out whether the host still answers before a driver has to, and reset it
+ * if it does not.
+ */
+static void bus_host_check(struct vbus_guest *guest)
+{
+	struct vbus_list_rsp rsp;
+
+	vbus_ctl_list(guest, 0, &rsp);
+	if (!vbus_ctl_released(guest))
+		bus_host_reset(guest);
+}
+
 /**
  * vbus_guest_detach() - stop all use of the host, keep the devices
  * @guest:	bus
@@ -507,8 +520,10 @@ void vbus_guest_detach(struct vbus_guest *guest, bool lost)
 	u32 slot;
 
 	mutex_lock(&guest->scan_lock);
-	if (lost || !vbus_ctl_released(guest))
+	if (lost)
 		bus_host_reset(guest);
+	else
+		bus_host_check(guest);
 	for (slot = 0; slot < VBUS_SLOTS_MAX; slot++)
 		if (guest->device[slot])
 			vbus_device_quiesce(guest->device[slot]);
@@ -555,13 +570,8 @@ void vbus_guest_unregister(struct vbus_guest *guest)
 	WRITE_ONCE(guest->dying, true);
 	cancel_delayed_work_sync(&guest->scan_work);
 
-	/*
-	 * A host that does not answer is reset at once, so that the drivers may
-	 * free what it has.
-	 */
 	mutex_lock(&guest->scan_lock);
-	if (!vbus_ctl_released(guest))
-		bus_host_reset(guest);
+	bus_host_check(guest);
 	vbus_scan_remove_all(guest);
 	vbus_ctl_down(guest, false);
 	bus_lanes_stop_locked(guest);

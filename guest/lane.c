@@ -108,7 +108,7 @@ static int lane_poll(struct napi_struct *napi, int budget)
 	if (n == max)
 		return budget;
 
-	if (atomic_read(&lane->busy)) {
+	if (atomic_read(&lane->busy) > 0) {
 		lane->held++;
 	} else {
 		lane->arms++;
@@ -149,11 +149,16 @@ EXPORT_SYMBOL_GPL(vbus_guest_poll_schedule);
  * To be called when napi_complete_done() returned true, and after each
  * napi_disable().  If another CPU has begun the next poll meanwhile, this ends
  * the claim early: interrupts come that could have been avoided, no more.
+ *
+ * The count may be negative for a moment, when that other CPU has set its bit
+ * but not counted itself yet; whoever brings it to zero or below schedules the
+ * lane, and only a positive count keeps the lane from arming, so it cannot be
+ * left unarmed.
  */
 void vbus_guest_poll_end(struct vbus_poll *poll)
 {
 	if (test_and_clear_bit(0, &poll->state) &&
-	    atomic_dec_and_test(&poll->lane->busy))
+	    atomic_dec_return(&poll->lane->busy) <= 0)
 		lane_schedule(poll->lane);
 }
 EXPORT_SYMBOL_GPL(vbus_guest_poll_end);

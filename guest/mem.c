@@ -24,7 +24,7 @@ int vbus_mem_alloc(struct vbus_guest *guest, struct vbus_mem *mem, size_t size)
 		mem->va = dma_alloc_coherent(guest->dma_dev, size, &mem->addr,
 					     gfp);
 	} else {
-		mem->va = alloc_pages_exact(size, gfp);
+		mem->va = alloc_pages_exact(size, gfp | __GFP_RETRY_MAYFAIL);
 		if (mem->va)
 			mem->addr = virt_to_phys(mem->va);
 	}

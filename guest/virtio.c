@@ -33,7 +33,7 @@
  * @vq:		queues: control, lanes
  * @name:	their names
  * @answered:	control queue's interrupt
- * @sticky:	a word per lane for the host to complete, never reaped
+ * @sticky:	a cache line per lane for the host to complete, never reaped
  * @req:	the request, shared with the host
  * @rsp:	the response, shared with the host
  *
@@ -50,7 +50,7 @@ struct vbus_virtio {
 	struct virtqueue *vq[VIRTIO_QUEUES];
 	char name[VIRTIO_QUEUES][VIRTIO_NAME];
 	struct completion answered;
-	__le32 *sticky;
+	u8 *sticky;
 	void *req;
 	void *rsp;
 };
@@ -131,6 +131,25 @@ static const struct vbus_transport_ops vbus_virtio_ops = {
 	.reset = vbus_virtio_reset,
 };
 
+/* The host lets go of everything.  No request is under way. */
+static void vbus_virtio_down(struct vbus_virtio *vv)
+{
+	u32 i;
+
+	virtio_reset_device(vv->vdev);
+	if (!vv->up)
+		return;
+	vv->up = false;
+	for (i = 0; i <= vv->nlanes; i++) {
+		if (i)
+			virtqueue_set_affinity(vv->vq[i], NULL);
+		/* the lanes' buffers, and a request that was never answered */
+		while (virtqueue_detach_unused_buf(vv->vq[i]))
+			;
+	}
+	vv->vdev->config->del_vqs(vv->vdev);
+}
+
 /* Make the queues, give each lane its buffer, and start the device. */
 static int vbus_virtio_up(struct vbus_virtio *vv)
 {
@@ -147,38 +166,24 @@ static int vbus_virtio_up(struct vbus_virtio *vv)
 	err = vbus_compat_find_vqs(vv->vdev, 1 + vv->nlanes, vv->vq, info);
 	if (err)
 		return err;
+	vv->up = true;
 	for (i = 0; i < vv->nlanes; i++) {
-		sg_init_one(&sg, &vv->sticky[i], sizeof(vv->sticky[i]));
-		err = virtqueue_add_inbuf(vv->vq[1 + i], &sg, 1, &vv->sticky[i],
-					  GFP_KERNEL);
+		sg_init_one(&sg, vv->sticky + i * L1_CACHE_BYTES,
+			    sizeof(__le32));
+		err = virtqueue_add_inbuf(vv->vq[1 + i], &sg, 1, vv, GFP_KERNEL);
 		if (err)
-			goto del_vqs;
+			goto down;
 		/* only a hint; transports without affinity refuse it */
 		virtqueue_set_affinity(vv->vq[1 + i],
 				       cpumask_of(vbus_guest_lane_cpu(&vv->guest->lane[i])));
 	}
-	vv->up = true;
 	/* the host heeds queue 0 from now on, and may interrupt */
 	virtio_device_ready(vv->vdev);
 	return 0;
 
-del_vqs:
-	vv->vdev->config->del_vqs(vv->vdev);
+down:
+	vbus_virtio_down(vv);
 	return err;
-}
-
-/* The host lets go of everything.  No request is under way. */
-static void vbus_virtio_down(struct vbus_virtio *vv)
-{
-	u32 i;
-
-	virtio_reset_device(vv->vdev);
-	if (!vv->up)
-		return;
-	vv->up = false;
-	for (i = 0; i < vv->nlanes; i++)
-		virtqueue_set_affinity(vv->vq[1 + i], NULL);
-	vv->vdev->config->del_vqs(vv->vdev);
 }
 
 /* Start over as after a reset of the device. */
@@ -208,7 +213,7 @@ static void vbus_virtio_reset_work(struct work_struct *work)
 	if (vv->failed || !(vdev->config->get_status(vdev) &
 			    VIRTIO_CONFIG_S_NEEDS_RESET))
 		return;
-	dev_info(&vdev->dev, "the host asks for a reset\n");
+	dev_info_ratelimited(&vdev->dev, "the host asks for a reset\n");
 	vbus_guest_detach(vv->guest, true);
 	vbus_virtio_down(vv);
 	err = vbus_virtio_replay(vdev);
@@ -284,7 +289,7 @@ static int vbus_virtio_probe(struct virtio_device *vdev)
 	vdev->priv = vv;
 
 	err = -ENOMEM;
-	vv->sticky = kcalloc(vv->nlanes, sizeof(*vv->sticky), GFP_KERNEL);
+	vv->sticky = kcalloc(vv->nlanes, L1_CACHE_BYTES, GFP_KERNEL);
 	vv->req = kzalloc(VIRTIO_REQ_MAX, GFP_KERNEL);
 	vv->rsp = kzalloc(VBUS_CTL_RSP_MAX, GFP_KERNEL);
 	if (!vv->sticky || !vv->req || !vv->rsp)

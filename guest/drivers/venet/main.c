@@ -230,21 +230,28 @@ static void venet_get_stats64(struct net_device *dev,
 	}
 }
 
-static int venet_set_mac_address(struct net_device *dev, void *p)
+static int venet_tell_mac(struct venet *v, const u8 *addr)
 {
-	struct venet *v = netdev_priv(dev);
-	struct sockaddr *addr = p;
 	struct venet_mac mac = {};
 	int ret;
 
-	ret = eth_prepare_mac_addr_change(dev, p);
-	if (ret)
-		return ret;
-	ether_addr_copy(mac.mac, addr->sa_data);
+	ether_addr_copy(mac.mac, addr);
 	ret = vbus_guest_call(v->vdev, VENET_CALL_SET_MAC, &mac, sizeof(mac),
 			      NULL, 0);
-	if (ret < 0)
-		return ret;
+	return ret < 0 ? ret : 0;
+}
+
+static int venet_set_mac_address(struct net_device *dev, void *p)
+{
+	struct sockaddr *addr = p;
+	int err;
+
+	err = eth_prepare_mac_addr_change(dev, p);
+	if (err)
+		return err;
+	err = venet_tell_mac(netdev_priv(dev), addr->sa_data);
+	if (err)
+		return err;
 	eth_commit_mac_addr_change(dev, p);
 	return 0;
 }
@@ -307,6 +314,7 @@ static void venet_setup_netdev(struct venet *v, const struct venet_info *info)
 
 	dev->netdev_ops = &venet_netdev_ops;
 	dev->ethtool_ops = &venet_ethtool_ops;
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	dev->min_mtu = VENET_MTU_MIN;
 	dev->max_mtu = VENET_MTU_MAX;
 	dev->mtu = mtu >= VENET_MTU_MIN && mtu <= VENET_MTU_MAX ? mtu :
@@ -400,6 +408,9 @@ static int venet_probe(struct vbus_device *vdev)
 	venet_setup_pairs(v);
 	vbus_device_set_drvdata(vdev, v);
 
+	/* one that we made up; a host that does not care may refuse to know */
+	if (!ether_addr_equal(dev->dev_addr, info.mac))
+		venet_tell_mac(v, dev->dev_addr);
 	netif_carrier_off(dev);
 	err = register_netdev(dev);
 	if (err)
@@ -454,7 +465,10 @@ static int venet_resume(struct vbus_device *vdev)
 	    v->features & ~le64_to_cpu(info.features))
 		return -EOPNOTSUPP;
 	rtnl_lock();
-	if (netif_running(v->dev))
+	/* the host may have forgotten what we told it */
+	if (!ether_addr_equal(v->dev->dev_addr, info.mac))
+		err = venet_tell_mac(v, v->dev->dev_addr);
+	if (!err && netif_running(v->dev))
 		err = venet_up(v);
 	if (!err) {
 		venet_link(v, &info);
