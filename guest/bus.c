@@ -112,7 +112,8 @@ int vbus_device_reopen(struct vbus_device *vdev)
 	int err = 0;
 
 	device_lock(&vdev->dev);
-	if (!vdev->dev.driver || vdev->open)
+	/* not during shutdown, which closes devices for good */
+	if (!vdev->dev.driver || vdev->open || READ_ONCE(vdev->guest->dying))
 		goto unlock;
 	drv = to_vbus_driver(vdev->dev.driver);
 	if (!drv->resume)
@@ -203,6 +204,8 @@ static void bus_shutdown(struct device *dev)
 	drv = to_vbus_driver(dev->driver);
 	if (!drv->quiesce)
 		return;
+	/* no scan opens it again: read under the device's lock */
+	WRITE_ONCE(vdev->guest->dying, true);
 	drv->quiesce(vdev);
 	vbus_ctl_close(vdev);
 	vdev->open = false;
