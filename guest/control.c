@@ -66,9 +66,8 @@ static int control_request_locked(struct vbus_guest *guest, const void *req,
 	}
 	if (ret < sizeof(*head) || ret > rsplen)
 		return -EPROTO;
-	len = le32_to_cpu(head->len);
-	if (len > ret - sizeof(*head))
-		return -EPROTO;
+	/* a later host may say more than we have room for */
+	len = min_t(u32, le32_to_cpu(head->len), ret - sizeof(*head));
 	ret = control_errno(le32_to_cpu(head->status));
 	return ret ? ret : len;
 }
