@@ -7,6 +7,10 @@
  * sends SIGIO when that changes, so the agent sleeps for the signal and costs
  * the guest nothing: it must not show in measurements.
  *
+ * The driver learns of a connection from a work item, so the first data of a
+ * client may come while the port still counts as hung up.  Only a hang-up that
+ * lasts for GRACE_MS is one.
+ *
  * It is PID 1, so it also reaps whatever the commands leave behind.
  */
 #define _GNU_SOURCE
@@ -23,6 +27,8 @@
 #include <unistd.h>
 
 #include "agent.h"
+
+#define GRACE_MS 1000
 
 struct command {
 	uint64_t id;
@@ -45,6 +51,7 @@ static sigset_t wait_mask;
 static bool port_write(const void *data, size_t len)
 {
 	const char *p = data;
+	int patience = GRACE_MS;
 
 	while (len) {
 		ssize_t n = write(port, p, len);
@@ -52,6 +59,7 @@ static bool port_write(const void *data, size_t len)
 		if (n > 0) {
 			p += n;
 			len -= n;
+			patience = GRACE_MS;
 			continue;
 		}
 		if (n < 0 && errno == EINTR)
@@ -62,6 +70,11 @@ static bool port_write(const void *data, size_t len)
 			poll(&fd, 1, -1);
 			if (!(fd.revents & POLLHUP))
 				continue;
+			/* Hung up: there is nothing to wait for but time. */
+			if (patience-- > 0) {
+				poll(NULL, 0, 1);
+				continue;
+			}
 		}
 		return false;
 	}
@@ -265,7 +278,7 @@ static void frame_handle(void)
 		command_run(input.header.id, input.payload, input.header.len);
 }
 
-/* Reads towards the end of one frame.  Returns false when the client is gone. */
+/* Reads towards the end of one frame.  Returns false when the port is hung up. */
 static bool port_read(void)
 {
 	size_t goal = sizeof(input.header);
@@ -350,14 +363,20 @@ int main(void)
 			{ .fd = command.out, .events = POLLIN },
 			{ .fd = command.errors, .events = POLLIN },
 		};
-		/* Belt and braces: a lost SIGIO costs a second, not the run. */
-		const struct timespec second = { .tv_sec = 1 };
+		const struct timespec grace = {
+			.tv_sec = GRACE_MS / 1000,
+			.tv_nsec = GRACE_MS % 1000 * 1000000,
+		};
+		int ready = ppoll(fds, 3, connected ? NULL : &grace, &wait_mask);
 
-		ppoll(fds, 3, connected ? NULL : &second, &wait_mask);
-		connected = port_read();
-		if (!connected) {
-			input.have = 0;
-			command_kill();
+		if (port_read()) {
+			connected = true;
+		} else {
+			if (!connected && ready == 0) {
+				input.have = 0;
+				command_kill();
+			}
+			connected = false;
 		}
 		command_progress();
 	}

@@ -12,6 +12,7 @@ L1_LOG=
 L1_BOOT_TIMEOUT=180
 L1_BOOTS=4
 L1_ENV=()
+L1_APPEND=()
 
 l1_job=
 l1_qemu=
@@ -24,7 +25,7 @@ l1_option()
 {
 	used=2
 	case $1 in
-	--smp | --mem | --timeout | --log | --env)
+	--smp | --mem | --timeout | --log | --env | --append)
 		[[ $# -ge 2 ]] || usage_die "$1 needs a value" ;;
 	esac
 	case $1 in
@@ -33,6 +34,7 @@ l1_option()
 	--timeout) L1_TIMEOUT=$2 ;;
 	--log) L1_LOG=$2 ;;
 	--env) L1_ENV+=("$2") ;;
+	--append) L1_APPEND+=("$2") ;;
 	*) used=0 ;;
 	esac
 }
@@ -95,12 +97,12 @@ l1_write_job()
 # The command line of QEMU for L1, without what the caller adds.
 l1_machine()
 {
-	local accel=(-accel "tcg,thread=multi" -cpu "max,+svm,+npt,-erms,-fsrm${LABCPU-,-pku}")
+	local accel=(-accel "tcg,thread=multi" -cpu "max,+svm,+npt,-erms,-fsrm")
 	local security=none
 	local cmdline=(console=ttyS0 "panic=-1" panic_on_oops=1 loglevel=7
 		mitigations=off nokaslr audit=0 random.trust_cpu=on
 		8250.nr_uarts=1 cryptomgr.notests
-		${L1_APPEND:-}
+		"${L1_APPEND[@]}"
 		"vbus.job=/src/${l1_job#"$LAB_TOP/"}")
 
 	# /dev/kvm proves nothing: stock kernels hang in it on some machines.
