@@ -158,7 +158,7 @@ static void bell_wait(u32 *bell, u32 seen, const char *who)
 			    errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT)
 				cannot("futex");
 		} else {
-			for (i = 0; i < 4096; i++) {
+			for (i = 0; i < 512; i++) {
 				if (bell_look(bell) != seen)
 					return;
 				relax();
@@ -292,7 +292,7 @@ static void evq_catch_up(struct shared *m, u32 want)
 
 	while (__atomic_load_n(&m->done, __ATOMIC_ACQUIRE) != want) {
 		relax();
-		if (++i % 4096)
+		if (++i % 512)
 			continue;
 		sched_yield();
 		if (!deadline)

@@ -23,20 +23,20 @@ build stress
 export TSAN_OPTIONS=halt_on_error=1:exitcode=66
 
 try "events: ten million pushes" stress -n 10000000 evq
-try "events: delays at the steps of the protocol" stress -n 1000000 -d 8 evq
-try "events: sleeping in the kernel" stress -n 300000 -f evq
-try "events: positions wrap" stress -n 1000000 -w -d 16 evq
-try "descriptors: ten million" stress -n 10000000 ioq
-try "descriptors: delays at the steps of the protocol" stress -n 1000000 -d 8 ioq
-try "descriptors: sleeping in the kernel" stress -n 300000 -f ioq
-try "descriptors: positions wrap" stress -n 1000000 -w -d 16 ioq
+try "events: delays at the steps of the protocol" stress -n 300000 -d 8 evq
+try "events: sleeping in the kernel" stress -n 200000 -f evq
+try "events: positions wrap" stress -n 500000 -w -d 16 evq
+try "descriptors: three million" stress -n 3000000 ioq
+try "descriptors: delays at the steps of the protocol" stress -n 300000 -d 8 ioq
+try "descriptors: sleeping in the kernel" stress -n 200000 -f ioq
+try "descriptors: positions wrap" stress -n 500000 -w -d 16 ioq
 try "lane: ten million chains, host and guest are threads" stress -n 10000000 -f lane
-try "lane: delays at the steps of the protocol" stress -n 1000000 -f -d 16 lane
-try "lane: sleeping in a loop, with delays" stress -n 1000000 -d 16 lane
+try "lane: delays at the steps of the protocol" stress -n 300000 -f -d 16 lane
+try "lane: sleeping in a loop, with delays" stress -n 300000 -d 16 lane
 try "lane: host and guest are processes, memory at two addresses" stress -n 3000000 -f -p lane
-try "lane: processes with delays" stress -n 500000 -f -p -d 16 lane
-try "events: no data race" stress-tsan -n 200000 evq
-try "descriptors: no data race" stress-tsan -n 200000 ioq
+try "lane: processes with delays" stress -n 300000 -f -p -d 16 lane
+try "events: no data race" stress-tsan -n 100000 evq
+try "descriptors: no data race" stress-tsan -n 100000 ioq
 try "lane: no data race" stress-tsan -n 300000 -f lane
 try "lane: no data race with delays" stress-tsan -n 100000 -f -d 8 lane
 finish
