@@ -11,7 +11,12 @@
 #include "vbus_host.h"
 
 #define VBUS_VDPA_VQS_MAX	(VBUS_LANES_MAX + 1)
-#define VBUS_VDPA_VQ_NUM	256	/* largest queue, descriptors */
+/*
+ * Largest queue, descriptors.  QEMU (10.0) reads the limit, a u16, into a u32
+ * that it had set to all ones, so it always takes its own limit; less than that
+ * is refused by vhost-vdpa when the guest starts.
+ */
+#define VBUS_VDPA_VQ_NUM	1024
 
 /**
  * struct vbus_vdpa_vq - a virtqueue: control channel or carrier of a lane
