@@ -42,6 +42,7 @@ l1_option()
 # Everything that must exist before a boot.
 l1_prepare()
 {
+	local number kver
 	lab_inside && die "this is L1 already"
 	command -v qemu-system-x86_64 >/dev/null || die "qemu-system-x86_64 is missing: run lab/deps"
 	for number in "$L1_SMP" "$L1_MEM" "$L1_TIMEOUT"; do
@@ -52,6 +53,9 @@ l1_prepare()
 	l1_initrd=$("$LAB_DIR/l1-initrd" "$l1_root")
 	"$LAB_DIR/tools"
 	"$LAB_DIR/guest-image"
+	for kver in "${LAB_GUEST_KVERS[@]}"; do
+		"$LAB_DIR/guest-initrd" "$kver" >/dev/null
+	done
 
 	mkdir -p "$LAB_BUILD"
 	l1_job=$(mktemp -d "$LAB_BUILD/job.XXXXXX")
