@@ -192,15 +192,17 @@ class Guest:
     def __enter__(self):
         self.nic.set_up(self)
         try:
-            sh("ip", "link", "set", self.nic.host_ifname, "master", "br0",
-               "up")
-            sh(LAB + "/guest-start", self.name, "--kver", self.kver, "--mem",
-               str(self.mem), "--smp", str(self.smp), "--add",
-               BUILD + "/bench/rr", "--", *self.nic.qemu_args(), timeout=300)
+            self.start()
         except BaseException:
-            sh(LAB + "/guest-stop", self.name, check=False)
-            self.nic.tear_down()
+            self.__exit__()
             raise
+        return self
+
+    def start(self):
+        sh("ip", "link", "set", self.nic.host_ifname, "master", "br0", "up")
+        sh(LAB + "/guest-start", self.name, "--kver", self.kver, "--mem",
+           str(self.mem), "--smp", str(self.smp), "--add",
+           BUILD + "/bench/rr", "--", *self.nic.qemu_args(), timeout=300)
         self.pid = int(read("/run/vbus-lab/%s/pid" % self.name))
         self.ifname = self.l2(
             "n=0; until ls /sys/class/net | grep -qv lo; do n=$((n + 1)); "
@@ -213,7 +215,6 @@ class Guest:
             stdout=subprocess.DEVNULL).returncode == 0)
         self.l2("setsid rr server %d </dev/null >/dev/null 2>&1 &" % PORT_RR)
         self.pin()
-        return self
 
     def pin(self):
         """The vCPU on its CPU, everything that serves it on the other."""
@@ -224,11 +225,12 @@ class Guest:
 
     def find_vcpus(self):
         """Which threads are vCPUs; QEMU does not name them by default."""
-        reply = json.loads(sh(LAB + "/qmp", self.name, "query-cpus-fast"))
+        reply = json.loads(sh(LAB + "/qmp", self.name,
+                              '{"execute": "query-cpus-fast"}'))
         return [c["thread-id"] for c in reply]
 
     def __exit__(self, *exc):
-        sh(LAB + "/guest-stop", self.name)
+        sh(LAB + "/guest-stop", self.name, check=False)
         self.nic.tear_down()
 
     # ------------------------------------------------------------- counters
