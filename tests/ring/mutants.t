@@ -45,11 +45,11 @@ races()
 build mutants
 export TSAN_OPTIONS=halt_on_error=1:exitcode=66
 
-run "$bin/stress" -t 20 -n 500000 evq
+run "$bin/stress" -t 20 -T 5 -n 500000 evq
 result "$status" "with all barriers no event is lost"
-run "$bin/stress" -t 20 -n 500000 ioq
+run "$bin/stress" -t 20 -T 5 -n 500000 ioq
 result "$status" "with all barriers no descriptor is lost"
-run "$bin/stress-tsan" -t 20 -n 100000 ioq
+run "$bin/stress-tsan" -t 20 -T 5 -n 100000 ioq
 result "$status" "with all barriers the payload is no data race"
 
 for letter in A B C D; do

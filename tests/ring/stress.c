@@ -44,10 +44,12 @@ enum {
 #define SIZE		(1u << LOG2)
 #define INLINE		64u
 #define CHAIN_MAX	3u
+#define ITEMS_MIN	5000u		/* less than that has shown nothing */
 #define HOLD_MAX	8u		/* chains the server answers at once */
 
 static unsigned long opt_count = 1000000;
 static unsigned int opt_deadline = 10;
+static unsigned int opt_seconds;	/* evq, ioq: end early after so many; 0: never */
 static unsigned int opt_delay;		/* one step in this many is delayed */
 static bool opt_futex;
 static bool opt_processes;
@@ -158,7 +160,7 @@ static void bell_wait(u32 *bell, u32 seen, const char *who)
 			    errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT)
 				cannot("futex");
 		} else {
-			for (i = 0; i < 512; i++) {
+			for (i = 0; i < 4096; i++) {
 				if (bell_look(bell) != seen)
 					return;
 				relax();
@@ -188,7 +190,7 @@ struct shared {
 		u32 n __attribute__((aligned(64)));
 	} work[WORKS];
 	/* counters of the guest side, for the report */
-	u64 pushed, coalesced, signalled, sleeps;
+	u64 items, pushed, coalesced, signalled, sleeps;
 };
 
 static int shm_fd;
@@ -215,6 +217,29 @@ static void count_push(struct counts *c, enum vbus_evq_push res)
 		wrong("the event queue is full");
 }
 
+/*
+ * How much there is to do in the modes evq and ioq.  The producer may lower it to
+ * what it has done, when everything was consumed and the time is up.
+ */
+static u32 goal;
+static u64 time_up;
+
+static bool finished(u32 done)
+{
+	return done == __atomic_load_n(&goal, __ATOMIC_ACQUIRE);
+}
+
+static bool out_of_time(u32 done)
+{
+	return opt_seconds && done >= ITEMS_MIN && done % 64 == 0 && now_ns() >= time_up;
+}
+
+static void end_at(struct shared *m, u32 done)
+{
+	__atomic_store_n(&goal, done, __ATOMIC_RELEASE);
+	bell_ring(&m->bell);
+}
+
 static void start_thread(pthread_t *t, void *(*fn)(void *), void *arg)
 {
 	int err = pthread_create(t, NULL, fn, arg);
@@ -236,10 +261,10 @@ static void start_thread(pthread_t *t, void *(*fn)(void *), void *arg)
 
 static struct counts evq_counts;
 
-/* Where positions begin: at 0, or where they wrap halfway through the test. */
+/* Where positions begin: at 0, or where they wrap soon. */
 static u32 start_pos(void)
 {
-	return opt_wrap ? 0u - opt_count / 4 : 0;
+	return opt_wrap ? 0u - 1000 : 0;
 }
 
 static void evq_start(struct vbus_evq *q, u32 pos)
@@ -263,7 +288,7 @@ static void *evq_consume(void *arg)
 	rnd_seed(100);
 	vbus_evq_cons_init(&c, (struct vbus_evq *)m->evq, SLOTS);
 	c.pos = start_pos();
-	while (done != opt_count) {
+	while (!finished(done)) {
 		n = vbus_evq_take(&c, sig, SLOTS);
 		for (i = 0; i < n; i++) {
 			if (sig[i] >= WORKS)
@@ -292,7 +317,7 @@ static void evq_catch_up(struct shared *m, u32 want)
 
 	while (__atomic_load_n(&m->done, __ATOMIC_ACQUIRE) != want) {
 		relax();
-		if (++i % 512)
+		if (++i % 4096)
 			continue;
 		sched_yield();
 		if (!deadline)
@@ -317,7 +342,7 @@ static void evq_mode(void)
 	p.pos = start_pos();
 	p.cons = p.pos;
 	start_thread(&t, evq_consume, m);
-	for (i = 0; i != opt_count;) {
+	for (i = 0; i != opt_count && !out_of_time(i);) {
 		burst = 1 + rnd() % 3;
 		sig = rnd() % WORKS;
 		while (burst-- && i != opt_count) {
@@ -334,7 +359,9 @@ static void evq_mode(void)
 			evq_catch_up(m, i);
 		spin(rnd() % 32);
 	}
-	evq_catch_up(m, opt_count);
+	evq_catch_up(m, i);
+	end_at(m, i);
+	m->items = i;
 	pthread_join(t, NULL);
 	if (p.lies)
 		wrong("%u lies of an honest consumer", p.lies);
@@ -384,7 +411,7 @@ static void *ioq_consume(void *arg)
 	vbus_ioq_cons_init(&c, (struct vbus_desc *)(region + VBUS_IOQ_SUB_DESC),
 			   (struct vbus_ioq_line *)(region + VBUS_IOQ_SUB_LINE), SIZE);
 	c.pos = start_pos();
-	while (done != opt_count) {
+	while (!finished(done)) {
 		for (i = 0; i < SIZE && vbus_ioq_peek(&c, i, &d); i++) {
 			if (d.addr != (done + 1) * 3ull || d.len != done + 1 ||
 			    d.id != (u16)(done + 1))
@@ -426,7 +453,7 @@ static void ioq_mode(void)
 			   (struct vbus_ioq_line *)(region + VBUS_IOQ_SUB_LINE), SIZE);
 	ioq_start(&p, sub_line(m, 0), start_pos());
 	start_thread(&t, ioq_consume, m);
-	for (i = 0; i != opt_count;) {
+	for (i = 0; i != opt_count && !out_of_time(i);) {
 		burst = 1 + rnd() % 4;
 		while (i - __atomic_load_n(&m->done, __ATOMIC_ACQUIRE) > SIZE - burst)
 			evq_catch_up(m, i);
@@ -445,8 +472,12 @@ static void ioq_mode(void)
 			evq_catch_up(m, i);
 		spin(rnd() % 64);
 	}
-	evq_catch_up(m, opt_count);
+	evq_catch_up(m, i);
+	end_at(m, i);
+	m->items = i;
 	pthread_join(t, NULL);
+	if (opt_wrap && p.pos >= start_pos())
+		wrong("positions did not wrap");
 	m->sleeps = ioq_sleeps;
 }
 
@@ -818,6 +849,7 @@ static void lane_mode(void)
 
 	per_dev = opt_count / DEVS;
 	host = shm_map();
+	host->items = (u64)per_dev * DEVS;
 	if (!opt_processes) {
 		guest = host;
 		start_thread(&t, host_thread, &c);
@@ -849,7 +881,8 @@ static void lane_mode(void)
 
 static void __attribute__((noreturn)) usage(void)
 {
-	fprintf(stderr, "usage: stress [-n COUNT] [-t DEADLINE] [-d ONE_STEP_IN] [-s SEED] [-f] [-p] [-w] evq|ioq|lane\n"
+	fprintf(stderr, "usage: stress [-n COUNT] [-t DEADLINE] [-T SECONDS] [-d ONE_STEP_IN] [-s SEED] [-f] [-p] [-w] evq|ioq|lane\n"
+			"  -T  evq, ioq: end after so many seconds, however much is done\n"
 			"  -f  sleep in the kernel, not in a loop\n"
 			"  -p  lane: host and guest are processes, with the memory at different addresses\n"
 			"  -w  evq, ioq: positions wrap at 2^32 on the way\n");
@@ -862,13 +895,16 @@ int main(int argc, char **argv)
 	u64 begin;
 	int o;
 
-	while ((o = getopt(argc, argv, "n:t:d:s:fpw")) != -1) {
+	while ((o = getopt(argc, argv, "n:t:T:d:s:fpw")) != -1) {
 		switch (o) {
 		case 'n':
 			opt_count = strtoul(optarg, NULL, 0);
 			break;
 		case 't':
 			opt_deadline = strtoul(optarg, NULL, 0);
+			break;
+		case 'T':
+			opt_seconds = strtoul(optarg, NULL, 0);
 			break;
 		case 'd':
 			opt_delay = strtoul(optarg, NULL, 0);
@@ -897,6 +933,8 @@ int main(int argc, char **argv)
 		cannot("memfd");
 	m = shm_map();
 	begin = now_ns();
+	goal = opt_count;
+	time_up = begin + opt_seconds * 1000000000ull;
 	if (!strcmp(argv[optind], "evq"))
 		evq_mode();
 	else if (!strcmp(argv[optind], "ioq"))
@@ -909,8 +947,8 @@ int main(int argc, char **argv)
 	if (!m->sleeps || !m->signalled)
 		wrong("nobody slept: %llu sleeps, %llu signals", (unsigned long long)m->sleeps,
 		      (unsigned long long)m->signalled);
-	printf("%s: %lu items, %llu pushes, %llu coalesced, %llu signals, %llu sleeps, %.1f s\n",
-	       argv[optind], opt_count, (unsigned long long)m->pushed,
+	printf("%s: %llu items, %llu pushes, %llu coalesced, %llu signals, %llu sleeps, %.1f s\n",
+	       argv[optind], (unsigned long long)m->items, (unsigned long long)m->pushed,
 	       (unsigned long long)m->coalesced, (unsigned long long)m->signalled,
 	       (unsigned long long)m->sleeps, (now_ns() - begin) / 1e9);
 	return 0;
