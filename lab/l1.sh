@@ -50,14 +50,19 @@ l1_prepare()
 	done
 
 	l1_root=$("$LAB_DIR/root")
+
+	# Several may run at once: one makes what is missing.
+	mkdir -p "$LAB_BUILD"
+	exec 8>"$LAB_BUILD/lock"
+	flock 8
 	l1_initrd=$("$LAB_DIR/l1-initrd" "$l1_root")
 	"$LAB_DIR/tools"
 	"$LAB_DIR/guest-image"
 	for kver in "${LAB_GUEST_KVERS[@]}"; do
 		"$LAB_DIR/guest-initrd" "$kver" >/dev/null
 	done
+	exec 8>&-
 
-	mkdir -p "$LAB_BUILD"
 	l1_job=$(mktemp -d "$LAB_BUILD/job.XXXXXX")
 	trap l1_cleanup EXIT
 	trap 'exit 130' INT
