@@ -18,6 +18,7 @@ LAB = os.path.join(TOP, "lab")
 BUILD = os.path.join(TOP, "build")
 VBUS = os.path.join(BUILD, "user", "vbus")
 PEER4, GUEST4 = "10.77.0.1", "10.77.0.2"
+GUEST_MAC = "52:54:00:77:00:02"  # the same for all, so that ARP entries hold
 PORT_RR = 7001
 GUEST_CPU, HOST_CPU = 0, 1
 
@@ -128,7 +129,8 @@ class Venet(Nic):
 
     def set_up(self, guest):
         sh(VBUS, "bus", "add", self.bus)
-        sh(VBUS, "dev", "add", "venet/" + self.host_ifname)
+        sh(VBUS, "dev", "add", "venet/" + self.host_ifname,
+           "mac=" + GUEST_MAC)
         sh(VBUS, "plug", self.host_ifname, self.bus)
         sh(VBUS, "bus", "enable", self.bus)
 
@@ -164,8 +166,8 @@ class VirtioNet(Nic):
     def qemu_args(self):
         return ["-netdev", "tap,id=n0,ifname=%s,script=no,downscript=no,"
                 "vhost=%s" % (self.host_ifname, "on" if self.vhost else "off"),
-                "-device", "virtio-net-pci,netdev=n0,disable-legacy=on" +
-                self.options]
+                "-device", "virtio-net-pci,netdev=n0,"
+                "disable-legacy=on,mac=" + GUEST_MAC + self.options]
 
     def tear_down(self):
         sh("ip", "link", "del", self.host_ifname)
@@ -238,7 +240,7 @@ class Guest:
     def snapshot(self):
         """Counters at this moment: of KVM, of the host, of the NIC."""
         s = {"time": time.monotonic()}
-        for path in glob.glob("/sys/kernel/debug/kvm/%d-*/vcpu*/*" %
+        for path in glob.glob("/sys/kernel/debug/kvm/%d-*/*" %
                               self.pid):
             try:
                 key = "kvm_" + os.path.basename(path)
