@@ -4,7 +4,7 @@
  *
  * The consumer of some sequence of entries publishes the position whose filling
  * it wants to be told of.  The producer compares that with what it has just
- * filled.  Nothing is ever disarmed: a position that has been passed does not
+ * filled.  Nothing needs to be disarmed: a position that has been passed does not
  * match again, so a consumer that is awake costs its producer one cached read.
  *
  * Positions are 32 bits and wrap; at most 2^31 entries may be outstanding.  A

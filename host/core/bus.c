@@ -17,6 +17,11 @@ EXPORT_SYMBOL_GPL(vbus_config_lock);
 
 #define VBUS_CONNECTORS_MAX	4
 
+/* Defaults of the bus's attributes; docs/performance.md says why. */
+#define VBUS_SPIN_US		200
+#define VBUS_HOLD_US		1000
+#define VBUS_BULK_BYTES		8192
+
 /* Protects vbus_connectors; leaf lock, so that modules may load meanwhile. */
 static DEFINE_MUTEX(vbus_connector_lock);
 static const struct vbus_connector_ops *vbus_connectors[VBUS_CONNECTORS_MAX];
@@ -93,6 +98,9 @@ struct vbus_bus *vbus_bus_alloc(const char *name)
 		return NULL;
 	strscpy(bus->name, name, sizeof(bus->name));
 	bus->lanes = 1;
+	bus->spin_us = VBUS_SPIN_US;
+	bus->hold_us = VBUS_HOLD_US;
+	bus->bulk_bytes = VBUS_BULK_BYTES;
 	mutex_init(&bus->lock);
 	return bus;
 }

@@ -292,6 +292,42 @@ static ssize_t vbus_bus_lanes_store(struct config_item *item, const char *page,
 
 CONFIGFS_ATTR(vbus_bus_, lanes);
 
+/* Attributes of moderation may change at any time. */
+static ssize_t vbus_store_uint(const char *page, size_t count, unsigned int *to,
+			       unsigned int max)
+{
+	unsigned int value;
+	int err;
+
+	err = kstrtouint(page, 0, &value);
+	if (err)
+		return err;
+	if (value > max)
+		return -ERANGE;
+	WRITE_ONCE(*to, value);
+	return count;
+}
+
+#define VBUS_BUS_UINT(name, max)					\
+static ssize_t vbus_bus_##name##_show(struct config_item *item,		\
+				      char *page)			\
+{									\
+	return sysfs_emit(page, "%u\n", to_vbus_bus(item)->name);	\
+}									\
+									\
+static ssize_t vbus_bus_##name##_store(struct config_item *item,	\
+				       const char *page, size_t count)	\
+{									\
+	return vbus_store_uint(page, count, &to_vbus_bus(item)->name,	\
+			       max);					\
+}									\
+									\
+CONFIGFS_ATTR(vbus_bus_, name)
+
+VBUS_BUS_UINT(spin_us, 10000);
+VBUS_BUS_UINT(hold_us, 10000);
+VBUS_BUS_UINT(bulk_bytes, UINT_MAX);
+
 static ssize_t vbus_bus_address_show(struct config_item *item, char *page)
 {
 	struct vbus_bus *bus = to_vbus_bus(item);
@@ -350,11 +386,13 @@ static ssize_t vbus_bus_stats_show(struct config_item *item, char *page)
 		const struct vbus_lane_stats *s = &bus->lane[i].stats;
 
 		n += sysfs_emit_at(page, n,
-				   "lane %u doorbells %llu in_context %llu worker_rounds %llu worker_wakes %llu kicks %llu arms %llu signals %llu coalesced %llu interrupts %llu refused %llu\n",
-				   i, s->doorbells, s->in_context,
+				   "lane %u doorbells %lld in_context %llu worker_rounds %llu worker_wakes %llu kicks %llu arms %llu signals %llu coalesced %llu interrupts %llu held %llu hold_saved %llu spins_won %llu spins_lost %llu refused %llu\n",
+				   i, atomic64_read(&s->doorbells),
+				   s->in_context,
 				   s->worker_rounds, s->worker_wakes, s->kicks,
 				   s->arms, s->signals, s->coalesced,
-				   s->interrupts, s->refused);
+				   s->interrupts, s->held, s->hold_saved,
+				   s->spins_won, s->spins_lost, s->refused);
 	}
 	mutex_unlock(&vbus_config_lock);
 	return n;
@@ -365,6 +403,9 @@ CONFIGFS_ATTR_RO(vbus_bus_, stats);
 static struct configfs_attribute *vbus_bus_attrs[] = {
 	&vbus_bus_attr_enable,
 	&vbus_bus_attr_lanes,
+	&vbus_bus_attr_spin_us,
+	&vbus_bus_attr_hold_us,
+	&vbus_bus_attr_bulk_bytes,
 	&vbus_bus_attr_address,
 	&vbus_bus_attr_state,
 	&vbus_bus_attr_memory,

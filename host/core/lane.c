@@ -125,7 +125,8 @@ static void vbus_lane_serve(struct work_struct *work)
 	do {
 		vbus_lane_begin_round(lane);
 		lane->stats.in_context++;
-		if (vbus_lane_round(lane, VBUS_CONTEXT_BUDGET) ||
+		if (vbus_lane_is_bulk(lane) ||
+		    vbus_lane_round(lane, VBUS_CONTEXT_BUDGET) ||
 		    !vbus_lane_arm(lane)) {
 			lane->stats.worker_wakes++;
 			set_bit(VBUS_LANE_WORKER, &lane->state);
@@ -149,7 +150,8 @@ static void vbus_lane_work(struct vbus_lane *lane)
 			local_bh_enable();
 			cond_resched();
 		} while (!atomic_read(&lane->pauses) &&
-			 (more || !vbus_lane_arm(lane)));
+			 (more || vbus_lane_spin(lane) ||
+			  !vbus_lane_arm(lane)));
 	} while (!vbus_lane_disown(lane));
 }
 
@@ -188,7 +190,7 @@ static void vbus_lane_kick(struct irq_work *work)
  */
 void vbus_lane_doorbell(struct vbus_lane *lane)
 {
-	lane->stats.doorbells++;
+	atomic64_inc(&lane->stats.doorbells);
 	set_bit(VBUS_LANE_PENDING, &lane->state);
 	if (test_bit(VBUS_LANE_LIVE, &lane->state))
 		irq_work_queue(&lane->kick);
@@ -224,6 +226,8 @@ void vbus_lane_signal(struct vbus_lane *lane, u32 sig)
 	}
 	result = vbus_evq_push(&lane->h2g, sig);
 	lane->stats.signals++;
+	if (result == VBUS_EVQ_SIGNAL && vbus_lane_hold(lane))
+		result = VBUS_EVQ_QUEUED;
 	if (result == VBUS_EVQ_SIGNAL)
 		lane->stats.interrupts++;
 	else if (result == VBUS_EVQ_COALESCED)
@@ -321,6 +325,7 @@ void vbus_lane_unmap(struct vbus_lane *lane)
 	synchronize_rcu();
 	irq_work_sync(&lane->kick);
 	cancel_work_sync(&lane->serve);
+	vbus_lane_moderate_stop(lane);
 	vbus_unmap(&lane->map[0]);
 	vbus_unmap(&lane->map[1]);
 }
@@ -343,6 +348,7 @@ int vbus_lane_init(struct vbus_lane *lane, struct vbus_bus *bus,
 	init_waitqueue_head(&lane->idle);
 	init_irq_work(&lane->kick, vbus_lane_kick);
 	INIT_WORK(&lane->serve, vbus_lane_serve);
+	vbus_lane_moderate_init(lane);
 	lane->worker = kthread_run(vbus_lane_worker, lane, "vbus/%s/%u",
 				   bus->name, index);
 	return PTR_ERR_OR_ZERO(lane->worker);

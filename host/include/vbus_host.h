@@ -23,6 +23,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/configfs.h>
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/module.h>
@@ -81,7 +82,7 @@ void vbus_unmap(struct vbus_map *map);
 
 /* Counters of a lane.  Written by whoever owns that part of the lane. */
 struct vbus_lane_stats {
-	u64 doorbells;		/* doorbells received */
+	atomic64_t doorbells;	/* doorbells received, by anybody */
 	u64 in_context;		/* rounds served in the context of the doorbell */
 	u64 worker_rounds;	/* rounds served by the worker */
 	u64 worker_wakes;	/* times the worker was woken */
@@ -90,6 +91,10 @@ struct vbus_lane_stats {
 	u64 signals;		/* signals pushed to the guest */
 	u64 coalesced;		/* ... found queued already */
 	u64 interrupts;		/* ... that took an interrupt */
+	u64 held;		/* ... whose interrupt was held back */
+	u64 hold_saved;		/* ... and proved to be superfluous */
+	u64 spins_won;		/* times the worker waited and work came */
+	u64 spins_lost;		/* times it waited in vain */
 	u64 refused;		/* ... lost because the guest broke its queue */
 };
 
@@ -109,6 +114,9 @@ struct vbus_lane_stats {
  * @serve:	serves in bottom-half context
  * @worker:	serves when there is more than a little to do
  * @idle:	waiters for ownership
+ * @bulk_until:	local_clock() until which the lane counts as moving bulk data
+ * @held:	an interrupt is held back; under @push_lock
+ * @hold:	ends that
  */
 struct vbus_lane {
 	struct vbus_bus *bus;
@@ -125,6 +133,9 @@ struct vbus_lane {
 	struct work_struct serve;
 	struct task_struct *worker;
 	wait_queue_head_t idle;
+	u64 bulk_until;
+	bool held;
+	struct hrtimer hold;
 	struct vbus_lane_stats stats;
 };
 
@@ -146,6 +157,16 @@ void vbus_lane_end(struct vbus_lane *lane);
 void vbus_lane_doorbell(struct vbus_lane *lane);
 void vbus_lane_signal(struct vbus_lane *lane, u32 sig);
 void vbus_lane_raise(struct vbus_lane *lane);
+
+/* ------------------------------------------------------------- moderate.c */
+
+void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes);
+bool vbus_lane_is_bulk(const struct vbus_lane *lane);
+bool vbus_lane_spin(struct vbus_lane *lane);
+bool vbus_lane_hold(struct vbus_lane *lane);
+void vbus_lane_release(struct vbus_lane *lane);
+void vbus_lane_moderate_init(struct vbus_lane *lane);
+void vbus_lane_moderate_stop(struct vbus_lane *lane);
 
 /* ---------------------------------------------------------------- queue.c */
 
@@ -323,6 +344,9 @@ struct vbus_connector_ops {
  * @group:	configfs directory
  * @name:	name in configfs
  * @lanes:	lanes on offer; vbus_config_lock, fixed while enabled
+ * @spin_us:	how long a worker waits for more work before it arms its lane
+ * @hold_us:	how long an interrupt may be held back during bulk transfers
+ * @bulk_bytes:	a frame of at least this size makes a transfer a bulk transfer
  * @enabled:	offered to guests; vbus_config_lock
  * @plugged:	slots taken; vbus_config_lock
  * @conn:	connector; valid while enabled
@@ -343,6 +367,9 @@ struct vbus_bus {
 	struct config_group group;
 	char name[VBUS_NAME_LEN];
 	unsigned int lanes;
+	unsigned int spin_us;
+	unsigned int hold_us;
+	unsigned int bulk_bytes;
 	bool enabled;
 	DECLARE_BITMAP(plugged, VBUS_SLOTS_MAX);
 	const struct vbus_connector_ops *conn;

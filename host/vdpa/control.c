@@ -15,28 +15,6 @@
 
 #include "vbus_vdpa.h"
 
-#define VBUS_CTL_REQ_MAX	(sizeof(struct vbus_call_req) + VBUS_CALL_MAX)
-#define VBUS_CTL_SEGS_MAX	4	/* pieces of a response buffer */
-
-/**
- * struct vbus_ctl - a request under way
- * @req:	private copy
- * @rsp:	response
- * @reqlen:	bytes of @req
- * @seg:	where the response goes
- * @nsegs:	pieces of that
- */
-struct vbus_ctl {
-	u64 req[DIV_ROUND_UP(VBUS_CTL_REQ_MAX, 8)];
-	u64 rsp[VBUS_CTL_RSP_MAX / 8];
-	size_t reqlen;
-	struct {
-		u64 addr;
-		u32 len;
-	} seg[VBUS_CTL_SEGS_MAX];
-	unsigned int nsegs;
-};
-
 static int vbus_ctl_add(struct vbus_vdpa *v, struct vbus_ctl *ctl,
 			const struct vring_desc *desc)
 {
@@ -181,18 +159,15 @@ static void vbus_vdpa_stick(struct vbus_vdpa *v)
 void vbus_vdpa_control(struct vbus_vdpa *v)
 {
 	struct vbus_vdpa_vq *vq = &v->vq[0];
-	struct vbus_ctl *ctl;
+	struct vbus_ctl *ctl = &v->ctl;
 	size_t len;
+	int err = 0;
 	u16 head;
 	u32 n;
-	int err;
 
 	lockdep_assert_held(&v->lock);
 	if (!(v->status & VIRTIO_CONFIG_S_DRIVER_OK) || v->suspended ||
 	    !v->mem || !vq->num || !vq->ready)
-		return;
-	ctl = kmalloc(sizeof(*ctl), GFP_KERNEL);
-	if (!ctl)
 		return;
 	vbus_vdpa_stick(v);
 	for (n = 0; n < vq->num; n++) {
@@ -218,5 +193,4 @@ void vbus_vdpa_control(struct vbus_vdpa *v)
 	if (err < 0)
 		pr_warn_ratelimited("bus %s: guest: control queue is broken (%d)\n",
 				    v->bus->name, err);
-	kfree(ctl);
 }

@@ -190,7 +190,12 @@ static u64 vbus_vdpa_get_driver_features(struct vdpa_device *vdpa)
 static void vbus_vdpa_set_config_cb(struct vdpa_device *vdpa,
 				    struct vdpa_callback *cb)
 {
-	/* the configuration never changes */
+	struct vbus_vdpa *v = to_vbus_vdpa(vdpa);
+
+	/* the configuration never changes, but a reset may be asked for */
+	mutex_lock(&v->lock);
+	v->config_cb = *cb;
+	mutex_unlock(&v->lock);
 }
 
 static u32 vbus_vdpa_get_device_id(struct vdpa_device *vdpa)
@@ -206,6 +211,17 @@ static u32 vbus_vdpa_get_vendor_id(struct vdpa_device *vdpa)
 static u8 vbus_vdpa_get_status(struct vdpa_device *vdpa)
 {
 	return READ_ONCE(to_vbus_vdpa(vdpa)->status);
+}
+
+/* The session cannot go on: the guest's driver has to begin a new one. */
+static void vbus_vdpa_ask_reset(struct vbus_vdpa *v)
+{
+	lockdep_assert_held(&v->lock);
+	pr_warn_ratelimited("bus %s: the guest's session is lost\n",
+			    v->bus->name);
+	WRITE_ONCE(v->status, v->status | VIRTIO_CONFIG_S_NEEDS_RESET);
+	if (v->config_cb.callback)
+		v->config_cb.callback(v->config_cb.private);
 }
 
 /* The guest's driver is ready: go on with its session, or begin with none. */
@@ -224,7 +240,7 @@ static void vbus_vdpa_start(struct vbus_vdpa *v)
 	if (!resume)
 		vbus_session_drop(v->bus);
 	else if (vbus_session_resume(v->bus))
-		pr_warn("bus %s: the guest's session is lost\n", v->bus->name);
+		vbus_vdpa_ask_reset(v);
 	vbus_vdpa_control(v);
 }
 

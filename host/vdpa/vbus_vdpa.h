@@ -18,6 +18,9 @@
  */
 #define VBUS_VDPA_VQ_NUM	1024
 
+#define VBUS_CTL_REQ_MAX	(sizeof(struct vbus_call_req) + VBUS_CALL_MAX)
+#define VBUS_CTL_SEGS_MAX	4	/* pieces of a response buffer */
+
 /**
  * struct vbus_vdpa_vq - a virtqueue: control channel or carrier of a lane
  * @desc:	guest address of the descriptor table
@@ -41,6 +44,25 @@ struct vbus_vdpa_vq {
 };
 
 /**
+ * struct vbus_ctl - a control request under way
+ * @req:	private copy
+ * @rsp:	response
+ * @reqlen:	bytes of @req
+ * @seg:	where the response goes
+ * @nsegs:	pieces of that
+ */
+struct vbus_ctl {
+	u64 req[DIV_ROUND_UP(VBUS_CTL_REQ_MAX, 8)];
+	u64 rsp[VBUS_CTL_RSP_MAX / 8];
+	size_t reqlen;
+	struct {
+		u64 addr;
+		u32 len;
+	} seg[VBUS_CTL_SEGS_MAX];
+	unsigned int nsegs;
+};
+
+/**
  * struct vbus_vdpa - a bus as a vDPA device
  * @vdpa:	the device; freed with it
  * @bus:	its bus; valid while registered
@@ -51,6 +73,8 @@ struct vbus_vdpa_vq {
  * @suspended:	no kicks are answered until the next reset
  * @mem:	guest memory; owned by the bus
  * @vq:		control channel and one per lane
+ * @ctl:	the request being answered
+ * @config_cb:	raises the configuration interrupt
  * @work:	answers control requests
  */
 struct vbus_vdpa {
@@ -62,6 +86,8 @@ struct vbus_vdpa {
 	bool suspended;
 	struct vbus_mem *mem;
 	struct vbus_vdpa_vq vq[VBUS_VDPA_VQS_MAX];
+	struct vbus_ctl ctl;
+	struct vdpa_callback config_cb;
 	struct work_struct work;
 };
 

@@ -27,9 +27,10 @@
  *            rest of the batch.  It copies a descriptor before it looks at it.
  * Chain      A payload of several pieces is a run of descriptors, all but the
  *            last with VBUS_DESC_F_NEXT.  Only the id of the first one counts.
- * Space      A submission slot is free again when the completion of its chain
- *            was consumed.  The producer counts slots, so neither ring can
- *            overflow: a completion takes one slot and answers at least one.
+ * Space      A submission slot, and its inline slot, may be used again when the
+ *            completions of its chain and of all chains before it were consumed.
+ *            So neither ring can overflow: a completion takes one slot and
+ *            answers at least one.
  * Order      Submissions are consumed in order.  Completions name the id they
  *            answer and may come in any order; with VBUS_DESC_F_BATCH one
  *            completion answers its chain and every unanswered one before it.
