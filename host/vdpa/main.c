@@ -282,6 +282,7 @@ static int vbus_vdpa_reset(struct vdpa_device *vdpa)
 		vbus_session_drop(v->bus);
 		vbus_session_set_mem(v->bus, NULL);
 		v->mem = NULL;
+		v->config_cb.callback = NULL;
 	}
 	for (i = 0; i < vdpa->nvqs; i++) {
 		vq = &v->vq[i];
