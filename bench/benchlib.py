@@ -17,10 +17,25 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LAB = os.path.join(TOP, "lab")
 BUILD = os.path.join(TOP, "build")
 VBUS = os.path.join(BUILD, "user", "vbus")
-PEER4, GUEST4 = "10.77.0.1", "10.77.0.2"
-GUEST_MAC = "52:54:00:77:00:02"  # the same for all, so that ARP entries hold
+CONFIGFS = "/sys/kernel/config/vbus"
+NICS_MAX = 8
 PORT_RR = 7001
 GUEST_CPU, HOST_CPU = 0, 1
+
+
+def peer_ip(nic=0):
+    """Address of the peer in the subnet of a NIC."""
+    return "10.77.%d.1" % nic
+
+
+def guest_ip(nic=0):
+    """Address of the guest's NIC."""
+    return "10.77.%d.2" % nic
+
+
+def guest_mac(nic=0):
+    """The same whatever the NIC is, so that the peer's ARP entries hold."""
+    return "52:54:00:77:%02x:02" % nic
 
 
 class BenchError(Exception):
@@ -72,9 +87,11 @@ class Peer:
            "eth0", "netns", "peer")
         sh("ip", "link", "set", "peer0", "master", "br0", "up")
         sh("ip", "-n", "peer", "link", "set", "lo", "up")
-        sh("ip", "-n", "peer", "addr", "add", PEER4 + "/24", "dev", "eth0")
+        for nic in range(NICS_MAX):
+            sh("ip", "-n", "peer", "addr", "add", peer_ip(nic) + "/24", "dev",
+               "eth0")
         sh("ip", "-n", "peer", "link", "set", "eth0", "up")
-        for port in range(5201, 5205):
+        for port in range(5201, 5201 + NICS_MAX):
             self.start("iperf3", "-s", "-p", str(port))
         self.start(BUILD + "/bench/rr", "server", str(PORT_RR))
         return self
@@ -102,9 +119,13 @@ class Peer:
         sh("ip", "netns", "del", "peer")
 
 
-class Nic:
-    """How a guest gets a NIC.  host_ifname is its host end."""
+class Nics:
+    """How a guest gets its NICs; host_ifnames are their host ends."""
     name = None
+
+    def __init__(self, n=1):
+        self.n = n
+        self.host_ifnames = []
 
     def set_up(self, guest):
         pass
@@ -115,62 +136,99 @@ class Nic:
     def tear_down(self):
         pass
 
-    def host_threads(self, pid):
-        """Thread ids that work for the NIC outside the vCPU's thread."""
-        return [int(t) for t in os.listdir("/proc/%d/task" % pid)]
+    def own_threads(self):
+        """Threads outside of QEMU that work for the NICs."""
+        return []
 
 
-class Venet(Nic):
+class Venet(Nics):
+    """All NICs are devices of one bus; its attributes may be given."""
     name = "venet"
 
-    def __init__(self, index=0):
-        self.host_ifname = "venet%d" % index
-        self.bus = "bench"
+    def __init__(self, n=1, pairs=1, lanes=1, name="venet", **attributes):
+        super().__init__(n)
+        self.name = name
+        self.bus, self.pairs, self.lanes = "bench", pairs, lanes
+        self.attributes = attributes
+        self.host_ifnames = ["venet%d" % i for i in range(n)]
 
     def set_up(self, guest):
-        sh(VBUS, "bus", "add", self.bus)
-        sh(VBUS, "dev", "add", "venet/" + self.host_ifname,
-           "mac=" + GUEST_MAC)
-        sh(VBUS, "plug", self.host_ifname, self.bus)
+        sh(VBUS, "bus", "add", self.bus, "--lanes", str(self.lanes))
+        for key, value in self.attributes.items():
+            self.set(key, value)
+        for i, ifname in enumerate(self.host_ifnames):
+            sh(VBUS, "dev", "add", "venet/" + ifname, "mac=" + guest_mac(i),
+               "pairs=%d" % self.pairs)
+            sh(VBUS, "plug", ifname, self.bus)
         sh(VBUS, "bus", "enable", self.bus)
 
+    def set(self, key, value):
+        with open("%s/buses/%s/%s" % (CONFIGFS, self.bus, key), "w") as f:
+            f.write(str(value))
+
     def qemu_args(self):
-        address = read("/sys/kernel/config/vbus/buses/%s/address" %
-                       self.bus).strip()
+        address = read("%s/buses/%s/address" % (CONFIGFS, self.bus)).strip()
         return ["-device", "vhost-vdpa-device-pci,vhostdev=%s,"
                 "disable-legacy=on,modern-pio-notify=on" % address]
 
-    def host_threads(self, pid):
-        own = [int(p) for p in os.listdir("/proc") if p.isdigit() and
-               comm(p).startswith("vbus/" + self.bus)]
-        return super().host_threads(pid) + own
+    def own_threads(self):
+        return [int(p) for p in os.listdir("/proc") if p.isdigit() and
+                comm(p).startswith("vbus/" + self.bus)]
+
+    def stats(self):
+        """Counters of the bus's lanes, added up."""
+        total = {}
+        for line in read("%s/buses/%s/stats" %
+                         (CONFIGFS, self.bus)).splitlines():
+            words = line.split()
+            for key, value in zip(words[2::2], words[3::2]):
+                total[key] = total.get(key, 0) + int(value)
+        return total
 
     def tear_down(self):
-        sh(VBUS, "unplug", self.host_ifname)
-        sh(VBUS, "dev", "del", self.host_ifname)
+        for ifname in self.host_ifnames:
+            sh(VBUS, "unplug", ifname)
+            sh(VBUS, "dev", "del", ifname)
         sh(VBUS, "bus", "disable", self.bus)
         sh(VBUS, "bus", "del", self.bus)
 
 
-class VirtioNet(Nic):
-    def __init__(self, name, vhost, options=""):
-        self.name = name
-        self.vhost = vhost
-        self.options = options
-        self.host_ifname = "tap0"
+class Qemu(Nics):
+    """NICs that QEMU makes, on tap interfaces."""
+
+    def __init__(self, name, n=1, model="virtio-net-pci", vhost=True,
+                 netdev="", device="", queues=1):
+        super().__init__(n)
+        self.name, self.model, self.queues = name, model, queues
+        self.netdev = (",vhost=on" if vhost else "") + netdev
+        self.device = device
+        self.host_ifnames = ["tap%d" % i for i in range(n)]
 
     def set_up(self, guest):
-        sh("ip", "tuntap", "add", self.host_ifname, "mode", "tap",
-           "vnet_hdr")
+        for ifname in self.host_ifnames:
+            flags = ["vnet_hdr"] if self.model != "e1000" else []
+            if self.queues > 1:
+                flags.append("multi_queue")
+            sh("ip", "tuntap", "add", ifname, "mode", "tap", *flags)
 
     def qemu_args(self):
-        return ["-netdev", "tap,id=n0,ifname=%s,script=no,downscript=no,"
-                "vhost=%s" % (self.host_ifname, "on" if self.vhost else "off"),
-                "-device", "virtio-net-pci,netdev=n0,"
-                "disable-legacy=on,mac=" + GUEST_MAC + self.options]
+        args = []
+        for i, ifname in enumerate(self.host_ifnames):
+            netdev = "tap,id=n%d,ifname=%s,script=no,downscript=no%s" % (
+                i, ifname, self.netdev)
+            device = "%s,netdev=n%d,mac=%s%s" % (self.model, i, guest_mac(i),
+                                                 self.device)
+            if self.model != "e1000":
+                device += ",disable-legacy=on"
+            if self.queues > 1:
+                netdev += ",queues=%d" % self.queues
+                device += ",mq=on,vectors=%d" % (2 * self.queues + 2)
+            args += ["-netdev", netdev, "-device", device]
+        return args
 
     def tear_down(self):
-        sh("ip", "link", "del", self.host_ifname)
+        for ifname in self.host_ifnames:
+            sh("ip", "link", "del", ifname)
 
 
 def comm(pid):
@@ -181,10 +239,11 @@ def comm(pid):
 
 
 class Guest:
-    """A running guest with one NIC."""
+    """A running guest with NICs of one kind."""
 
-    def __init__(self, nic, kver="6.12", smp=1, mem=384):
-        self.nic, self.kver, self.smp, self.mem = nic, kver, smp, mem
+    def __init__(self, nics, kver="6.12", smp=1, mem=384, append=""):
+        self.nics, self.kver, self.smp, self.mem = nics, kver, smp, mem
+        self.append = append
         self.name = "bench"
 
     def l2(self, command, timeout=120):
@@ -192,7 +251,7 @@ class Guest:
                   timeout=timeout + 30)
 
     def __enter__(self):
-        self.nic.set_up(self)
+        self.nics.set_up(self)
         try:
             self.start()
         except BaseException:
@@ -201,28 +260,41 @@ class Guest:
         return self
 
     def start(self):
-        sh("ip", "link", "set", self.nic.host_ifname, "master", "br0", "up")
+        for ifname in self.nics.host_ifnames:
+            sh("ip", "link", "set", ifname, "master", "br0", "up")
         sh(LAB + "/guest-start", self.name, "--kver", self.kver, "--mem",
-           str(self.mem), "--smp", str(self.smp), "--add",
-           BUILD + "/bench/rr", "--", *self.nic.qemu_args(), timeout=300)
+           str(self.mem), "--smp", str(self.smp), "--append", self.append,
+           "--add", BUILD + "/bench/rr", "--", *self.nics.qemu_args(),
+           timeout=300)
         self.pid = int(read("/run/vbus-lab/%s/pid" % self.name))
-        self.ifname = self.l2(
-            "n=0; until ls /sys/class/net | grep -qv lo; do n=$((n + 1)); "
-            "[ $n -lt 600 ] || exit 1; usleep 50000; done; "
-            "ls /sys/class/net | grep -v lo").split()[0]
-        self.l2("ip addr add %s/24 dev %s && ip link set %s up" %
-                (GUEST4, self.ifname, self.ifname))
-        await_condition("the guest answers ping", lambda: subprocess.run(
-            ("ip", "netns", "exec", "peer", "ping", "-c1", "-W1", GUEST4),
-            stdout=subprocess.DEVNULL).returncode == 0)
+        self.l2("echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore; "
+                "echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce")
+        for i in range(self.nics.n):
+            self.configure(i)
+        for i in range(self.nics.n):
+            await_condition("the guest answers ping", lambda: subprocess.run(
+                ("ip", "netns", "exec", "peer", "ping", "-c1", "-W1",
+                 guest_ip(i)), stdout=subprocess.DEVNULL).returncode == 0)
         self.l2("setsid rr server %d </dev/null >/dev/null 2>&1 &" % PORT_RR)
         self.pin()
 
+    def configure(self, i):
+        """Find the interface by its address, and bring it up."""
+        self.l2("n=0; until d=$(grep -l %s /sys/class/net/*/address); do "
+                "n=$((n + 1)); [ $n -lt 600 ] || exit 1; usleep 50000; done; "
+                "d=${d%%/address}; d=${d##*/}; ip link set $d up && "
+                "ip addr add %s/24 dev $d" % (guest_mac(i), guest_ip(i)))
+        if self.nics.n == 1 and getattr(self.nics, "queues", 1) > 1:
+            self.l2("ethtool -L $(ls /sys/class/net | grep -v lo) combined %d"
+                    % self.nics.queues)
+
     def pin(self):
-        """The vCPU on its CPU, everything that serves it on the other."""
+        """The first vCPU on its CPU, everything that serves it on the other;
+        a second vCPU shares the other one."""
         vcpus = self.find_vcpus()
-        for t in self.nic.host_threads(self.pid):
-            cpu = GUEST_CPU if t in vcpus else HOST_CPU
+        threads = [int(t) for t in os.listdir("/proc/%d/task" % self.pid)]
+        for t in threads + self.nics.own_threads():
+            cpu = GUEST_CPU if vcpus and t == vcpus[0] else HOST_CPU
             sh("taskset", "-pc", str(cpu), str(t), check=False)
 
     def find_vcpus(self):
@@ -233,7 +305,7 @@ class Guest:
 
     def __exit__(self, *exc):
         sh(LAB + "/guest-stop", self.name, check=False)
-        self.nic.tear_down()
+        self.nics.tear_down()
 
     # ------------------------------------------------------------- counters
 
@@ -253,9 +325,9 @@ class Guest:
         # guest time is part of user time
         s["cpu_host"] = (user - guest + nice + system + irq + softirq) / hz
         s["cpu_guest"] = guest / hz
-        net = "/sys/class/net/%s/statistics/" % self.nic.host_ifname
         for key in ("rx_bytes", "tx_bytes", "rx_packets", "tx_packets"):
-            s[key] = int(read(net + key))
+            s[key] = sum(int(read("/sys/class/net/%s/statistics/%s" %
+                                  (i, key))) for i in self.nics.host_ifnames)
         return s
 
     def measure(self, seconds):
@@ -265,35 +337,48 @@ class Guest:
         after = self.snapshot()
         return {k: after[k] - before[k] for k in after}
 
-    def stream(self, peer, direction, seconds, warm_up=1.0):
-        """One TCP stream; returns the counters of its steady part."""
-        reverse = [] if direction == "g2h" else ["-R"]
+    def load(self, commands, key, seconds, warm_up=1.0):
+        """Run commands in the guest side by side for a while, and return the
+        counters of the steady part; @key counts the bytes that matter."""
+        script = "".join("(%s) >/tmp/load.%d 2>&1 & p%d=$!; " % (c, i, i)
+                         for i, c in enumerate(commands))
+        script += "".join("wait $p%d || { cat /tmp/load.%d; exit 1; }; " %
+                          (i, i) for i in range(len(commands)))
         client = subprocess.Popen(
-            [LAB + "/l2", "-n", self.name, "-t", str(seconds + 60),
-             "iperf3 -c %s -p 5201 -t %d %s >/tmp/iperf3.log 2>&1" %
-             (PEER4, seconds + warm_up + 2, " ".join(reverse))],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        key = "rx_bytes" if direction == "g2h" else "tx_bytes"
+            [LAB + "/l2", "-n", self.name, "-t", str(int(seconds) + 90),
+             script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True)
         start = self.snapshot()[key]
         try:
-            await_condition("the stream begins",
-                            lambda: self.snapshot()[key] - start > 1 << 20)
+            await_condition("the load begins", lambda: client.poll() is not
+                            None or self.snapshot()[key] - start > 1 << 17)
             self.measure(warm_up)
             d = self.measure(seconds)
-            output, _ = client.communicate(timeout=seconds + 60)
+            output, _ = client.communicate(timeout=seconds + 120)
         finally:
             client.kill()
         if client.returncode:
-            raise BenchError("iperf3 failed: %s%s" %
-                             (output, self.l2("cat /tmp/iperf3.log")))
+            raise BenchError("the load failed: " + output)
         d["bytes"] = d[key]
         return d
+
+    def iperf3(self, direction, seconds, nic=0, port=0, more=""):
+        return "iperf3 -c %s -p %d -t %d %s %s" % (
+            peer_ip(nic), 5201 + port, seconds,
+            "" if direction == "g2h" else "-R", more)
+
+    def stream(self, peer, direction, seconds, streams=1, more=""):
+        """TCP streams, spread over the NICs."""
+        key = "rx_bytes" if direction == "g2h" else "tx_bytes"
+        return self.load([self.iperf3(direction, seconds + 4,
+                                      i % self.nics.n, i, more)
+                          for i in range(streams)], key, seconds)
 
     def request_response(self, peer, seconds):
         """1-byte transactions, the peer asks; counters and latencies."""
         before = self.snapshot()
-        result = json.loads(peer.run(BUILD + "/bench/rr", "client", GUEST4,
-                                     str(PORT_RR), str(seconds),
+        result = json.loads(peer.run(BUILD + "/bench/rr", "client",
+                                     guest_ip(), str(PORT_RR), str(seconds),
                                      timeout=seconds + 60))
         after = self.snapshot()
         d = {k: after[k] - before[k] for k in after}
