@@ -18,7 +18,7 @@ EXPORT_SYMBOL_GPL(vbus_config_lock);
 #define VBUS_CONNECTORS_MAX	4
 
 /* Defaults of the bus's attributes; docs/performance.md says why. */
-#define VBUS_SPIN_US		200
+#define VBUS_SPIN_US		400
 #define VBUS_HOLD_US		1000
 #define VBUS_BULK_BYTES		8192
 

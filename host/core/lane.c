@@ -119,14 +119,17 @@ static void vbus_lane_begin_round(struct vbus_lane *lane)
 static void vbus_lane_serve(struct work_struct *work)
 {
 	struct vbus_lane *lane = container_of(work, struct vbus_lane, serve);
+	bool bulk;
 
 	if (!vbus_lane_own(lane))
 		return;
 	do {
 		vbus_lane_begin_round(lane);
 		lane->stats.in_context++;
-		if (vbus_lane_is_bulk(lane) ||
-		    vbus_lane_round(lane, VBUS_CONTEXT_BUDGET) ||
+		bulk = vbus_lane_is_bulk(lane);
+		if (bulk)
+			vbus_lane_learn(lane);
+		if (bulk || vbus_lane_round(lane, VBUS_CONTEXT_BUDGET) ||
 		    !vbus_lane_arm(lane)) {
 			lane->stats.worker_wakes++;
 			set_bit(VBUS_LANE_WORKER, &lane->state);

@@ -7,12 +7,14 @@
  *
  *  - doorbells wake the worker instead of being served where they arrive, so
  *    that the guest's CPU is left to the guest and both work in parallel;
- *  - the worker waits for up to bus->spin_us before it arms the lane, because
- *    a doorbell costs the guest more than that;
+ *  - the worker waits for more before it arms the lane, because a doorbell costs
+ *    the guest more than that.  How long is learnt: longer if the doorbell came
+ *    soon after the lane was armed, shorter if it took longer than bus->spin_us,
+ *    which is the most it waits;
  *  - interrupts are held back for up to bus->hold_us: a guest that sends, be it
  *    data or acknowledgements, looks at its event queue while it does so.  When
- *    the worker finds nothing more to do, which says that the guest may have
- *    gone to sleep, what is held is let go at once.
+ *    the guest's next signal is overdue, which says that it may have gone to
+ *    sleep, what is held is let go at once.
  *
  * Everything else, a request and its answer above all, is never delayed.
  *
@@ -26,6 +28,8 @@
 #include "vbus_host.h"
 
 #define VBUS_BULK_NS	(2 * NSEC_PER_MSEC)
+#define VBUS_SPIN_MIN_NS	(10 * NSEC_PER_USEC)	/* waiting begins with this */
+#define VBUS_GAP_WEIGHT		8	/* samples that an average remembers */
 
 /**
  * vbus_lane_note_bulk() - a frame moved
@@ -50,6 +54,26 @@ bool vbus_lane_is_bulk(const struct vbus_lane *lane)
 }
 
 /**
+ * vbus_lane_learn() - a doorbell ended the lane's sleep
+ * @lane:	lane, by its owner
+ *
+ * Grows or shrinks the time that the worker waits, as the kernel's halt polling
+ * does: it should have waited if the doorbell came within bus->spin_us.
+ */
+void vbus_lane_learn(struct vbus_lane *lane)
+{
+	u64 max = READ_ONCE(lane->bus->spin_us) * (u64)NSEC_PER_USEC;
+	u64 slept = local_clock() - lane->armed_at;
+
+	if (slept > max)
+		lane->spin_ns = lane->spin_ns / 2 < VBUS_SPIN_MIN_NS ?
+				0 : lane->spin_ns / 2;
+	else
+		lane->spin_ns = clamp(2 * (u64)lane->spin_ns,
+				      min(max, VBUS_SPIN_MIN_NS), max);
+}
+
+/**
  * vbus_lane_spin() - wait a moment for more work
  * @lane:	lane owned by the worker, which has nothing to do
  *
@@ -57,25 +81,32 @@ bool vbus_lane_is_bulk(const struct vbus_lane *lane)
  */
 bool vbus_lane_spin(struct vbus_lane *lane)
 {
-	u64 end;
+	u64 start, spent = 0, window;
 
 	if (!test_bit(VBUS_LANE_LIVE, &lane->state) || !vbus_lane_is_bulk(lane))
 		goto out_release;
-	end = local_clock() + READ_ONCE(lane->bus->spin_us) * NSEC_PER_USEC;
-	do {
+	window = min(lane->spin_ns,
+		     READ_ONCE(lane->bus->spin_us) * (u64)NSEC_PER_USEC);
+	for (start = local_clock(); spent < window;
+	     spent = local_clock() - start) {
 		if (vbus_evq_ready(&lane->g2h)) {
 			lane->stats.spins_won++;
+			lane->gap_ns += (int)((u32)spent - lane->gap_ns) /
+					VBUS_GAP_WEIGHT;
 			return true;
 		}
 		if (atomic_read(&lane->pauses))
 			return false;
+		if (spent > 2 * lane->gap_ns + VBUS_SPIN_MIN_NS)
+			vbus_lane_release(lane);
 		cpu_relax();
 		/* whoever wants the CPU gets it; the lane stays unarmed */
 		cond_resched();
-	} while (local_clock() < end);
+	}
 	lane->stats.spins_lost++;
 out_release:
 	vbus_lane_release(lane);
+	lane->armed_at = local_clock();
 	return false;
 }
 

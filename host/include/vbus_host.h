@@ -115,6 +115,9 @@ struct vbus_lane_stats {
  * @worker:	serves when there is more than a little to do
  * @idle:	waiters for ownership
  * @bulk_until:	local_clock() until which the lane counts as moving bulk data
+ * @armed_at:	local_clock() when the worker last armed it; by the owner
+ * @spin_ns:	how long waiting for more has been worth it; by the owner
+ * @gap_ns:	how long it took on average when work did come; by the owner
  * @held:	an interrupt is held back; under @push_lock
  * @hold:	ends that
  */
@@ -134,6 +137,9 @@ struct vbus_lane {
 	struct task_struct *worker;
 	wait_queue_head_t idle;
 	u64 bulk_until;
+	u64 armed_at;
+	u32 spin_ns;
+	u32 gap_ns;
 	bool held;
 	struct hrtimer hold;
 	struct vbus_lane_stats stats;
@@ -163,6 +169,7 @@ void vbus_lane_raise(struct vbus_lane *lane);
 void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes);
 bool vbus_lane_is_bulk(const struct vbus_lane *lane);
 bool vbus_lane_spin(struct vbus_lane *lane);
+void vbus_lane_learn(struct vbus_lane *lane);
 bool vbus_lane_hold(struct vbus_lane *lane);
 void vbus_lane_release(struct vbus_lane *lane);
 void vbus_lane_moderate_init(struct vbus_lane *lane);
@@ -344,7 +351,7 @@ struct vbus_connector_ops {
  * @group:	configfs directory
  * @name:	name in configfs
  * @lanes:	lanes on offer; vbus_config_lock, fixed while enabled
- * @spin_us:	how long a worker waits for more work before it arms its lane
+ * @spin_us:	how long at most a worker waits for more work before it arms
  * @hold_us:	how long an interrupt may be held back during bulk transfers
  * @bulk_bytes:	a frame of at least this size makes a transfer a bulk transfer
  * @enabled:	offered to guests; vbus_config_lock
