@@ -177,12 +177,12 @@ class Venet(Nics):
 
     def stats(self):
         """Counters of the bus's lanes, added up."""
-        total = {}
-        for line in read("%s/buses/%s/stats" %
-                         (CONFIGFS, self.bus)).splitlines():
-            words = line.split()
-            for key, value in zip(words[2::2], words[3::2]):
-                total[key] = total.get(key, 0) + int(value)
+        names, *lanes = read("%s/buses/%s/stats" %
+                             (CONFIGFS, self.bus)).splitlines()
+        total = dict.fromkeys(names.split()[1:], 0)
+        for line in lanes:
+            for key, value in zip(total, line.split()[1:]):
+                total[key] += int(value)
         return total
 
     def tear_down(self):

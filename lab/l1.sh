@@ -112,7 +112,7 @@ l1_machine()
 		mitigations=off nokaslr audit=0 random.trust_cpu=on
 		8250.nr_uarts=1 cryptomgr.notests
 		"${L1_APPEND[@]}"
-		"vbus.job=/src/${l1_job#"$LAB_TOP/"}")
+		"lab.job=/src/${l1_job#"$LAB_TOP/"}")
 
 	# /dev/kvm proves nothing: stock kernels hang in it on some machines.
 	if grep -qwE 'svm|vmx' /proc/cpuinfo; then

@@ -23,23 +23,25 @@ static struct json_object *value_json(const char *value)
 				 json_object_new_string(value);
 }
 
-/* "lane 0 doorbells 1 ..." a line each: an array of objects. */
+/* A line of names, then one of numbers for each lane: an array of objects. */
 static struct json_object *stats_json(char *text)
 {
 	struct json_object *lanes = json_object_new_array();
-	char *line, *word, *key, *save_line, *save_word;
+	char *line, *name, *value, *save_line, *save_name, *save_value;
+	char names[CFS_VALUE_MAX];
+	const char *header;
 
-	for (line = strtok_r(text, "\n", &save_line); line;
-	     line = strtok_r(NULL, "\n", &save_line)) {
+	header = strtok_r(text, "\n", &save_line);
+	while (header && (line = strtok_r(NULL, "\n", &save_line))) {
 		struct json_object *lane = json_object_new_object();
 
-		key = NULL;
-		for (word = strtok_r(line, " ", &save_word); word;
-		     word = strtok_r(NULL, " ", &save_word)) {
-			if (key)
-				json_object_object_add(lane, key,
-						       value_json(word));
-			key = key ? NULL : word;
+		snprintf(names, sizeof(names), "%s", header);
+		name = strtok_r(names, " ", &save_name);
+		value = strtok_r(line, " ", &save_value);
+		while (name && value) {
+			json_object_object_add(lane, name, value_json(value));
+			name = strtok_r(NULL, " ", &save_name);
+			value = strtok_r(NULL, " ", &save_value);
 		}
 		json_object_array_add(lanes, lane);
 	}
@@ -113,9 +115,20 @@ static int add_class(const char *name, void *arg)
 
 static const char *text(struct json_object *o, const char *key)
 {
+	static char list[CFS_VALUE_MAX];
 	struct json_object *value = json_object_object_get(o, key);
 	const char *s = value ? json_object_get_string(value) : "";
+	size_t i, n = 0;
 
+	if (value && json_object_is_type(value, json_type_array)) {
+		list[0] = '\0';
+		for (i = 0; i < json_object_array_length(value); i++)
+			n += snprintf(list + n, n < sizeof(list) ?
+				      sizeof(list) - n : 0, "%s%s",
+				      i ? "," : "", json_object_get_string(
+					json_object_array_get_idx(value, i)));
+		s = list;
+	}
 	return *s ? s : "-";
 }
 

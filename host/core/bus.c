@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) "vbus: " fmt
 
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "vbus_host.h"
@@ -183,7 +184,12 @@ err_put_connector:
  * vbus_bus_disable() - withdraw a bus
  * @bus:	bus
  *
- * Return: 0, -EBUSY while a guest is attached, -EINTR.
+ * vbus_config_lock is given up meanwhile: the connector may have to wait for a
+ * program.
+ *
+ * Return: 0, -EBUSY while a guest is attached or somebody else disables it,
+ * -EINTR if killed while waiting; the bus is on its way out then, and disabling
+ * it again waits for the rest.
  */
 int vbus_bus_disable(struct vbus_bus *bus)
 {
@@ -192,7 +198,13 @@ int vbus_bus_disable(struct vbus_bus *bus)
 	lockdep_assert_held(&vbus_config_lock);
 	if (!bus->enabled)
 		return 0;
+	if (bus->disabling)
+		return -EBUSY;
+	bus->disabling = true;
+	mutex_unlock(&vbus_config_lock);
 	err = bus->conn->disable(bus);
+	mutex_lock(&vbus_config_lock);
+	bus->disabling = false;
 	if (err)
 		return err;
 	vbus_session_drop(bus);

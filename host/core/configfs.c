@@ -334,8 +334,8 @@ static ssize_t vbus_bus_address_show(struct config_item *item, char *page)
 	ssize_t ret;
 
 	mutex_lock(&vbus_config_lock);
-	ret = bus->enabled ? bus->conn->address(bus, page) :
-			     sysfs_emit(page, "\n");
+	ret = bus->enabled && !bus->disabling ?
+	      bus->conn->address(bus, page) : sysfs_emit(page, "\n");
 	mutex_unlock(&vbus_config_lock);
 	return ret;
 }
@@ -375,24 +375,26 @@ static ssize_t vbus_bus_memory_show(struct config_item *item, char *page)
 
 CONFIGFS_ATTR_RO(vbus_bus_, memory);
 
+/* A line of names, and one of numbers for each lane: it must fit in a page. */
 static ssize_t vbus_bus_stats_show(struct config_item *item, char *page)
 {
 	struct vbus_bus *bus = to_vbus_bus(item);
 	unsigned int i;
-	ssize_t n = 0;
+	ssize_t n;
 
+	n = sysfs_emit(page, "lane doorbells in_context worker_rounds worker_wakes kicks arms signals coalesced interrupts held hold_saved spins_won spins_lost refused\n");
 	mutex_lock(&vbus_config_lock);
 	for (i = 0; bus->enabled && i < bus->lanes; i++) {
 		const struct vbus_lane_stats *s = &bus->lane[i].stats;
 
 		n += sysfs_emit_at(page, n,
-				   "lane %u doorbells %lld in_context %llu worker_rounds %llu worker_wakes %llu kicks %llu arms %llu signals %llu coalesced %llu interrupts %llu held %llu hold_saved %llu spins_won %llu spins_lost %llu refused %llu\n",
+				   "%u %lld %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
 				   i, atomic64_read(&s->doorbells),
-				   s->in_context,
-				   s->worker_rounds, s->worker_wakes, s->kicks,
-				   s->arms, s->signals, s->coalesced,
-				   s->interrupts, s->held, s->hold_saved,
-				   s->spins_won, s->spins_lost, s->refused);
+				   s->in_context, s->worker_rounds,
+				   s->worker_wakes, s->kicks, s->arms,
+				   s->signals, s->coalesced, s->interrupts,
+				   s->held, s->hold_saved, s->spins_won,
+				   s->spins_lost, s->refused);
 	}
 	mutex_unlock(&vbus_config_lock);
 	return n;

@@ -27,6 +27,7 @@
 #define VBUS_LANE_BATCH		32	/* signals taken from the queue at once */
 #define VBUS_QUEUE_QUOTA	16	/* units a queue may do before the next one */
 #define VBUS_CONTEXT_BUDGET	8	/* units done where the doorbell arrived */
+#define VBUS_CONTEXT_ROUNDS	4	/* rounds in a row there */
 #define VBUS_WORKER_BUDGET	64	/* units the worker does between breaths */
 
 /* Become the owner, unless there is one or somebody wants the lane quiet. */
@@ -119,6 +120,7 @@ static void vbus_lane_begin_round(struct vbus_lane *lane)
 static void vbus_lane_serve(struct work_struct *work)
 {
 	struct vbus_lane *lane = container_of(work, struct vbus_lane, serve);
+	unsigned int rounds = 0;
 	bool bulk;
 
 	if (!vbus_lane_own(lane))
@@ -129,7 +131,9 @@ static void vbus_lane_serve(struct work_struct *work)
 		bulk = vbus_lane_is_bulk(lane);
 		if (bulk)
 			vbus_lane_learn(lane);
-		if (bulk || vbus_lane_round(lane, VBUS_CONTEXT_BUDGET) ||
+		/* a guest that only rings must not keep this CPU either */
+		if (bulk || ++rounds > VBUS_CONTEXT_ROUNDS ||
+		    vbus_lane_round(lane, VBUS_CONTEXT_BUDGET) ||
 		    !vbus_lane_arm(lane)) {
 			lane->stats.worker_wakes++;
 			set_bit(VBUS_LANE_WORKER, &lane->state);

@@ -213,8 +213,10 @@ EXPORT_SYMBOL_GPL(vbus_session_resume);
  * @mem:	all of it, NULL: none.  The bus takes it over
  *
  * A running session goes on with the new memory if its queues are still there.
+ *
+ * Return: 0, or -ENOTCONN if a session was lost.
  */
-void vbus_session_set_mem(struct vbus_bus *bus, struct vbus_mem *mem)
+int vbus_session_set_mem(struct vbus_bus *bus, struct vbus_mem *mem)
 {
 	struct vbus_mem *old;
 	bool running;
@@ -226,8 +228,7 @@ void vbus_session_set_mem(struct vbus_bus *bus, struct vbus_mem *mem)
 	bus->mem = mem;
 	mutex_unlock(&bus->lock);
 	vbus_mem_free(old);
-	if (running && mem)
-		vbus_session_resume(bus);
+	return running && mem ? vbus_session_resume(bus) : 0;
 }
 EXPORT_SYMBOL_GPL(vbus_session_set_mem);
 
@@ -479,6 +480,8 @@ size_t vbus_session_request(struct vbus_bus *bus, const void *req,
 	slot = le16_to_cpu(head->slot);
 	if (verb == VBUS_VERB_HELLO)
 		status = vbus_verb_hello(bus, req, reqlen, rsp, &outlen);
+	else if (verb < VBUS_VERB_HELLO || verb > VBUS_VERB_UNSHM)
+		status = VBUS_ENOSYS;
 	else if (!bus->running)
 		status = VBUS_ENOTCONN;
 	else if (verb == VBUS_VERB_LIST)
@@ -487,7 +490,7 @@ size_t vbus_session_request(struct vbus_bus *bus, const void *req,
 		status = vbus_verb_device(bus, verb, slot, req, reqlen, rsp,
 					  &outlen);
 	if (status == VBUS_ENOSYS)
-		vbus_complain(bus, "unknown request %u", verb);
+		vbus_complain(bus, "unknown verb %u, or function of it", verb);
 out_unlock:
 	mutex_unlock(&bus->lock);
 	out->status = cpu_to_le32(status);

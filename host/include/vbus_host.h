@@ -333,7 +333,9 @@ void vbus_device_close(struct vbus_device *dev);
  * @name:	name; the module has the alias "vbus-connector-<name>"
  * @enable:	offer the bus to guests and set bus->conn_priv.
  *		vbus_config_lock is held
- * @disable:	withdraw the offer; -EBUSY if a guest is attached
+ * @disable:	withdraw the offer; -EBUSY if a guest is attached, -EINTR if
+ *		killed while waiting for a consumer, after which it may be
+ *		called again.  No lock is held
  * @interrupt:	raise the interrupt of a lane.  Bottom halves are off
  * @address:	where guests find the bus, as text for people
  */
@@ -355,6 +357,7 @@ struct vbus_connector_ops {
  * @hold_us:	how long an interrupt may be held back during bulk transfers
  * @bulk_bytes:	a frame of at least this size makes a transfer a bulk transfer
  * @enabled:	offered to guests; vbus_config_lock
+ * @disabling:	somebody waits for its consumer to let go; vbus_config_lock
  * @plugged:	slots taken; vbus_config_lock
  * @conn:	connector; valid while enabled
  * @conn_priv:	the connector's
@@ -378,6 +381,7 @@ struct vbus_bus {
 	unsigned int hold_us;
 	unsigned int bulk_bytes;
 	bool enabled;
+	bool disabling;
 	DECLARE_BITMAP(plugged, VBUS_SLOTS_MAX);
 	const struct vbus_connector_ops *conn;
 	void *conn_priv;
@@ -418,7 +422,7 @@ size_t vbus_session_request(struct vbus_bus *bus, const void *req,
 void vbus_session_suspend(struct vbus_bus *bus);
 int vbus_session_resume(struct vbus_bus *bus);
 void vbus_session_drop(struct vbus_bus *bus);
-void vbus_session_set_mem(struct vbus_bus *bus, struct vbus_mem *mem);
+int vbus_session_set_mem(struct vbus_bus *bus, struct vbus_mem *mem);
 
 /* ------------------------------------------------------------- configfs.c */
 

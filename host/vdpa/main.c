@@ -362,7 +362,8 @@ static int vbus_vdpa_set_map(struct vdpa_device *vdpa, unsigned int asid,
 	}
 	mutex_lock(&v->lock);
 	v->mem = mem;
-	vbus_session_set_mem(v->bus, mem);
+	if (vbus_session_set_mem(v->bus, mem))
+		vbus_vdpa_ask_reset(v);
 	mutex_unlock(&v->lock);
 	return 0;
 }
@@ -416,6 +417,14 @@ static const struct vdpa_config_ops vbus_vdpa_ops = {
 
 /* -------------------------------------------------------------- connector */
 
+static void vbus_vdpa_unregister(struct work_struct *work)
+{
+	struct vbus_vdpa *v = container_of(work, struct vbus_vdpa, unregister);
+
+	vdpa_unregister_device(&v->vdpa);
+	complete_all(&v->unregistered);
+}
+
 static int vbus_vdpa_enable(struct vbus_bus *bus)
 {
 	char name[VBUS_NAME_LEN + 8];
@@ -431,6 +440,8 @@ static int vbus_vdpa_enable(struct vbus_bus *bus)
 	v->bus = bus;
 	mutex_init(&v->lock);
 	INIT_WORK(&v->work, vbus_vdpa_work);
+	INIT_WORK(&v->unregister, vbus_vdpa_unregister);
+	init_completion(&v->unregistered);
 	for (i = 0; i < ARRAY_SIZE(v->vq); i++)
 		spin_lock_init(&v->vq[i].cb_lock);
 	v->vdpa.dma_dev = &v->vdpa.dev;
@@ -450,17 +461,32 @@ err_put:
 	return err;
 }
 
+/*
+ * vhost-vdpa lets go of a device only when the program that has it open closes
+ * it, and waits for that where no signal reaches it.  So the wait is done
+ * elsewhere; whoever is killed here may come again.
+ */
 static int vbus_vdpa_disable(struct vbus_bus *bus)
 {
 	struct vbus_vdpa *v = bus->conn_priv;
 
-	if (READ_ONCE(v->status) & VIRTIO_CONFIG_S_DRIVER) {
-		pr_warn("bus %s: a guest is attached; detach it first\n",
-			bus->name);
-		return -EBUSY;
+	if (!v->leaving) {
+		if (READ_ONCE(v->status) & VIRTIO_CONFIG_S_DRIVER_OK) {
+			pr_warn("bus %s: a guest is attached; detach it first\n",
+				bus->name);
+			return -EBUSY;
+		}
+		v->leaving = true;
+		get_device(&v->vdpa.dev);
+		queue_work(system_unbound_wq, &v->unregister);
 	}
-	get_device(&v->vdpa.dev);
-	vdpa_unregister_device(&v->vdpa);
+	if (!wait_for_completion_timeout(&v->unregistered, HZ)) {
+		pr_info("bus %s: waiting for a program to close its device\n",
+			bus->name);
+		if (wait_for_completion_killable(&v->unregistered))
+			return -EINTR;
+	}
+	flush_work(&v->unregister);
 	cancel_work_sync(&v->work);
 	bus->conn_priv = NULL;
 	put_device(&v->vdpa.dev);
@@ -483,6 +509,8 @@ static ssize_t vbus_vdpa_address(struct vbus_bus *bus, char *buf)
 	struct device *child;
 	ssize_t n;
 
+	if (v->leaving)
+		return sysfs_emit(buf, "\n");
 	if (vbus_vdpa_is_loop(v))
 		return sysfs_emit(buf, "loop\n");
 	child = device_find_child(&v->vdpa.dev, NULL, vbus_vdpa_is_vhost);

@@ -3,6 +3,7 @@
 #ifndef VBUS_VDPA_H
 #define VBUS_VDPA_H
 
+#include <linux/completion.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/vdpa.h>
@@ -76,6 +77,9 @@ struct vbus_ctl {
  * @ctl:	the request being answered
  * @config_cb:	raises the configuration interrupt
  * @work:	answers control requests
+ * @leaving:	being unregistered; by the one who disables the bus
+ * @unregister:	does that
+ * @unregistered: it is done
  */
 struct vbus_vdpa {
 	struct vdpa_device vdpa;
@@ -89,6 +93,9 @@ struct vbus_vdpa {
 	struct vbus_ctl ctl;
 	struct vdpa_callback config_cb;
 	struct work_struct work;
+	bool leaving;
+	struct work_struct unregister;
+	struct completion unregistered;
 };
 
 void vbus_vdpa_interrupt(struct vbus_vdpa *v, unsigned int idx);

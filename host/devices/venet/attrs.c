@@ -167,10 +167,8 @@ static ssize_t venet_link_store(struct config_item *item, const char *page,
 	if (err)
 		return err;
 	mutex_lock(&vbus_config_lock);
-	if (link != venet->link) {
-		WRITE_ONCE(venet->link, link);
-		vbus_device_changed(&venet->dev);
-	}
+	if (link != venet->link)
+		venet_set_link(venet, link);
 	mutex_unlock(&vbus_config_lock);
 	return count;
 }

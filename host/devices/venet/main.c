@@ -118,8 +118,27 @@ static u32 venet_start(struct venet_host *venet, const void *in, size_t len)
 	venet->active = pairs;
 	WRITE_ONCE(venet->running, true);
 	netif_tx_wake_all_queues(venet->netdev);
-	netif_carrier_on(venet->netdev);
+	if (READ_ONCE(venet->link))
+		netif_carrier_on(venet->netdev);
 	return VBUS_OK;
+}
+
+/* The administrator pulls the cable, or plugs it in; vbus_config_lock. */
+void venet_set_link(struct venet_host *venet, bool link)
+{
+	struct vbus_bus *bus = venet->dev.bus;
+
+	lockdep_assert_held(&vbus_config_lock);
+	if (bus)
+		mutex_lock(&bus->lock);
+	WRITE_ONCE(venet->link, link);
+	if (venet->running && link)
+		netif_carrier_on(venet->netdev);
+	else if (venet->running)
+		netif_carrier_off(venet->netdev);
+	if (bus)
+		mutex_unlock(&bus->lock);
+	vbus_device_changed(&venet->dev);
 }
 
 static u32 venet_set_mac(struct venet_host *venet, const void *in, size_t len)

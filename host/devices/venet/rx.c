@@ -45,18 +45,18 @@ static int venet_rx_meta(const struct venet_host *venet,
 	return 0;
 }
 
-/* Are there buffers for @len bytes? */
-static bool venet_rx_room(const struct vbus_queue *q, u32 len)
+/*
+ * Are there buffers for @len bytes?  @n is how many were looked at.
+ */
+static bool venet_rx_room(const struct vbus_queue *q, u32 len, u32 *n)
 {
 	struct vbus_ioq_desc d;
-	u32 n = 0, room = 0;
+	u32 room = 0;
 
-	while (room < len && n < min(q->sub.size, VENET_RX_BUFS_MAX) &&
-	       vbus_ioq_peek(&q->sub, n, &d)) {
+	for (*n = 0; room < len && *n < min(q->sub.size, VENET_RX_BUFS_MAX) &&
+	     vbus_ioq_peek(&q->sub, *n, &d); ++*n)
 		/* a buffer that is too small counts as the smallest allowed */
 		room += max(d.len, VENET_RX_BUF_MIN);
-		n++;
-	}
 	return room >= len;
 }
 
@@ -120,19 +120,29 @@ static void venet_rx_publish(struct vbus_queue *q)
 }
 
 /*
- * Stop the netdev's queue until the guest has given as many buffers as the
- * biggest packet may need, or as many as there can be.  Returns false if it has
- * by now.
+ * There are not enough buffers for @len bytes.  Stop the netdev's queue until
+ * there is one more than now; whoever is woken then looks again.
+ *
+ * Return: 0 if there are enough by now, -EAGAIN if the queue is stopped, and
+ * -EMSGSIZE if the guest has given all that it can and it is still too little.
  */
-static bool venet_rx_stop(struct vbus_queue *q, struct netdev_queue *txq)
+static int venet_rx_wait(struct vbus_queue *q, struct netdev_queue *txq,
+			 u32 len)
 {
-	u32 most = DIV_ROUND_UP(VENET_FRAME_MAX, PAGE_SIZE);
+	u32 n;
 
 	netif_tx_stop_queue(txq);
-	if (vbus_ioq_arm(&q->sub, min(q->sub.size - 1, most)))
-		return true;
+	/* each turn finds at least one more, of which there are few */
+	while (!venet_rx_room(q, len, &n)) {
+		if (n == min(q->sub.size, VENET_RX_BUFS_MAX)) {
+			netif_tx_start_queue(txq);
+			return -EMSGSIZE;
+		}
+		if (vbus_ioq_arm(&q->sub, n))
+			return -EAGAIN;
+	}
 	netif_tx_start_queue(txq);
-	return false;
+	return 0;
 }
 
 /* ndo_start_xmit: bottom halves off, transmit lock held. */
@@ -144,17 +154,19 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	struct netdev_queue *txq = netdev_get_tx_queue(netdev, index);
 	struct vbus_queue *q = rcu_dereference_bh(pair->rx);
 	u64 meta;
+	int err;
+	u32 n;
 
 	if (unlikely(!q || !READ_ONCE(q->live) || !READ_ONCE(venet->running) ||
 		     venet_rx_meta(venet, skb, &meta)))
 		goto err_drop;
-	if (unlikely(!venet_rx_room(q, skb->len))) {
+	if (unlikely(!venet_rx_room(q, skb->len, &n))) {
 		venet_rx_publish(q);
 		venet_count_one(&pair->rx_stats, &pair->rx_stats.stalls);
-		if (venet_rx_stop(q, txq))
+		err = venet_rx_wait(q, txq, skb->len);
+		if (err == -EAGAIN)
 			return NETDEV_TX_BUSY;
-		/* all that it can give, and still too little: it never fits */
-		if (!venet_rx_room(q, skb->len))
+		if (err)
 			goto err_drop;
 	}
 	if (unlikely(venet_rx_fill(q, skb, meta))) {

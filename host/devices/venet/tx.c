@@ -58,7 +58,7 @@ static bool venet_tx_gather(const struct vbus_queue *q, struct venet_chain *c)
 		if (d.flags & VBUS_DESC_F_META) {
 			bad |= c->nr || d.flags & VBUS_DESC_F_INLINE;
 			c->meta = d.addr;
-		} else if (c->pieces == VENET_CHAIN_MAX || !d.len ||
+		} else if (c->nr >= VENET_CHAIN_MAX || !d.len ||
 			   d.len > VENET_FRAME_MAX - c->len ||
 			   (d.flags & VBUS_DESC_F_INLINE &&
 			    d.len > q->inline_len)) {
@@ -196,7 +196,7 @@ static struct sk_buff *venet_tx_packet(struct venet_host *venet,
 	*bad = !c->pieces;
 	if (*bad)
 		goto err_count;
-	if (!netif_running(netdev))
+	if (!netif_running(netdev) || !READ_ONCE(venet->link))
 		goto err_dropped;
 	skb = venet_tx_alloc(venet, c->len);
 	if (!skb)

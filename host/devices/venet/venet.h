@@ -120,6 +120,9 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev);
 int venet_netdev_create(struct venet_host *venet);
 void venet_netdev_destroy(struct venet_host *venet);
 
+/* main.c */
+void venet_set_link(struct venet_host *venet, bool link);
+
 /* attrs.c */
 extern struct configfs_attribute *venet_attrs[];
 

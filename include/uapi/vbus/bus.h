@@ -179,7 +179,7 @@ struct vbus_list_req {
  * @reserved:	zero
  * @instance:	number that no other plugged device had; another one in the
  *		same slot means another device
- * @generation:	changes with the device's configuration (link, MTU, ...)
+ * @generation:	changes with what the device says of itself (its link)
  * @reserved2:	zero
  * @type:	type string, NUL-terminated: what drivers match
  */

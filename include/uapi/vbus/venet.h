@@ -6,7 +6,8 @@
  * its queues (VENET_SHM_RX(pair), VENET_SHM_TX(pair)) and says VENET_CALL_START
  * with the features it wants; from then on packets flow.  VENET_CALL_STOP ends
  * that: when it is answered the host has stopped using the queues.
- * In-flight buffers are not completed then; they are the driver's again.
+ * In-flight buffers are not completed then; they are the driver's again, and the
+ * queues are to be unregistered before the next start.
  *
  * Transmit queue
  *   A packet is a chain.  If it needs a checksum or segmentation its first
@@ -41,7 +42,7 @@
 
 #define VENET_PAIRS_MAX		16u	/* queue pairs of a device */
 #define VENET_CHAIN_MAX		40u	/* descriptors of a transmit chain */
-#define VENET_FRAME_MAX		65550u	/* bytes of a frame: 64 KiB and a header */
+#define VENET_FRAME_MAX		65554u	/* bytes of a frame: 64 KiB, header, VLAN tag */
 #define VENET_RX_BUF_MIN	512u	/* bytes of a receive buffer */
 #define VENET_MTU_MIN		68u
 #define VENET_MTU_MAX		65535u
