@@ -3,6 +3,7 @@
 #   make demo     show it working, beside virtio-net
 #   make check    all tests; the last line is "N passed, N failed"
 #   make unit     the tests that need no lab
+#   make bench    all measurements (an hour); make bench-quick: some (10 minutes)
 #   make shell    a shell in the lab, modules built
 #   make modules  host and guest modules for the lab's kernels
 #
@@ -13,7 +14,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 in_root := $(SUDO) lab/in-root
 lab_run := $(SUDO) lab/run --log build/log
 
-.PHONY: all deps modules user bench-tools guests shell demo unit check clean
+.PHONY: all deps modules user bench-tools guests shell demo unit check bench bench-quick clean
 all: modules user
 
 deps:
@@ -39,6 +40,13 @@ shell: modules user bench-tools guests
 
 demo: modules user bench-tools guests
 	@$(lab_run) --timeout 600 -- bench/demo build/demo.json
+
+bench bench-quick: modules user bench-tools guests
+	@$(SUDO) lab/deps gnuplot-nox python3
+	@mkdir -p build/bench
+	@$(lab_run) --timeout 7200 -- bench/bench $(if $(findstring quick,$@),--quick) build/bench/results.jsonl
+	@bench/report build/bench/results.jsonl build/bench
+	@cat build/bench/results.md
 
 unit: deps
 	@tests/run unit

@@ -21,6 +21,8 @@ CONFIGFS = "/sys/kernel/config/vbus"
 NICS_MAX = 8
 PORT_RR = 7001
 GUEST_CPU, HOST_CPU = 0, 1
+# which counter of the host's interface counts what goes that way
+BYTES = {"g2h": "rx_bytes", "h2g": "tx_bytes"}
 
 
 def peer_ip(nic=0):
@@ -291,7 +293,7 @@ class Guest:
     def pin(self):
         """The first vCPU on its CPU, everything that serves it on the other;
         a second vCPU shares the other one."""
-        vcpus = self.find_vcpus()
+        vcpus = self.vcpus = self.find_vcpus()
         threads = [int(t) for t in os.listdir("/proc/%d/task" % self.pid)]
         for t in threads + self.nics.own_threads():
             cpu = GUEST_CPU if vcpus and t == vcpus[0] else HOST_CPU
@@ -323,12 +325,29 @@ class Guest:
         hz = os.sysconf("SC_CLK_TCK")
         user, nice, system, idle, iowait, irq, softirq, steal, guest = cpu[:9]
         # guest time is part of user time
+        s.update(self.thread_times(hz))
         s["cpu_host"] = (user - guest + nice + system + irq + softirq) / hz
         s["cpu_guest"] = guest / hz
         for key in ("rx_bytes", "tx_bytes", "rx_packets", "tx_packets"):
             s[key] = sum(int(read("/sys/class/net/%s/statistics/%s" %
                                   (i, key))) for i in self.nics.host_ifnames)
         return s
+
+    def thread_times(self, hz):
+        """CPU time of the vCPUs' threads outside of the guest, and of the
+        threads that serve its NICs (lane or vhost workers, QEMU's others)."""
+        times = {"cpu_vcpu": 0, "cpu_worker": 0}
+        tasks = ["/proc/%d/task/%s" % (self.pid, t)
+                 for t in os.listdir("/proc/%d/task" % self.pid)]
+        for path in tasks + ["/proc/%d" % t for t in self.nics.own_threads()]:
+            try:
+                fields = read(path + "/stat").rpartition(")")[2].split()
+            except OSError:
+                continue
+            busy = int(fields[11]) + int(fields[12]) - int(fields[40])
+            vcpu = int(os.path.basename(path)) in self.vcpus
+            times["cpu_vcpu" if vcpu else "cpu_worker"] += busy / hz
+        return times
 
     def measure(self, seconds):
         """The change of all counters over a while."""
@@ -337,9 +356,10 @@ class Guest:
         after = self.snapshot()
         return {k: after[k] - before[k] for k in after}
 
-    def load(self, commands, key, seconds, warm_up=1.0):
+    def load(self, commands, keys, seconds, warm_up=1.0, during=None):
         """Run commands in the guest side by side for a while, and return the
-        counters of the steady part; @key counts the bytes that matter."""
+        counters of the steady part; @keys count the bytes that matter.  What
+        @during returns is added."""
         script = "".join("(%s) >/tmp/load.%d 2>&1 & p%d=$!; " % (c, i, i)
                          for i, c in enumerate(commands))
         script += "".join("wait $p%d || { cat /tmp/load.%d; exit 1; }; " %
@@ -348,19 +368,23 @@ class Guest:
             [LAB + "/l2", "-n", self.name, "-t", str(int(seconds) + 90),
              script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True)
-        start = self.snapshot()[key]
+        start = self.bytes(keys)
         try:
             await_condition("the load begins", lambda: client.poll() is not
-                            None or self.snapshot()[key] - start > 1 << 17)
+                            None or self.bytes(keys) - start > 1 << 17)
             self.measure(warm_up)
-            d = self.measure(seconds)
+            d = during(seconds) if during else self.measure(seconds)
             output, _ = client.communicate(timeout=seconds + 120)
         finally:
             client.kill()
         if client.returncode:
             raise BenchError("the load failed: " + output)
-        d["bytes"] = d[key]
+        d["bytes"] = sum(d[k] for k in keys)
         return d
+
+    def bytes(self, keys):
+        s = self.snapshot()
+        return sum(s[k] for k in keys)
 
     def iperf3(self, direction, seconds, nic=0, port=0, more=""):
         return "iperf3 -c %s -p %d -t %d %s %s" % (
@@ -369,10 +393,10 @@ class Guest:
 
     def stream(self, peer, direction, seconds, streams=1, more=""):
         """TCP streams, spread over the NICs."""
-        key = "rx_bytes" if direction == "g2h" else "tx_bytes"
+        keys = (BYTES[direction],)
         return self.load([self.iperf3(direction, seconds + 4,
                                       i % self.nics.n, i, more)
-                          for i in range(streams)], key, seconds)
+                          for i in range(streams)], keys, seconds)
 
     def request_response(self, peer, seconds):
         """1-byte transactions, the peer asks; counters and latencies."""
