@@ -14,16 +14,17 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 in_root := $(SUDO) lab/in-root
 lab_run := $(SUDO) lab/run --log build/log
 
-.PHONY: all deps modules user bench-tools guests shell demo unit check bench bench-quick clean
+.PHONY: all deps root modules user bench-tools guests shell demo unit check bench bench-quick clean
 all: modules user
 
+# What the tests need beside what the lab needs.
 deps:
 	@$(SUDO) lab/deps $$(sort -u tests/*/packages)
 
 # The slow part: kernels, headers, compiler and QEMU of the lab.
-root: deps
+root:
+	@$(SUDO) lab/deps
 	@$(SUDO) lab/root >/dev/null
-.PHONY: root
 
 modules: root
 	@$(in_root) tools/build-modules
@@ -51,7 +52,7 @@ bench bench-quick: modules user bench-tools guests
 unit: deps
 	@tests/run unit
 
-check: modules user bench-tools guests
+check: deps modules user bench-tools guests
 	@tests/run
 
 clean:
