@@ -29,8 +29,10 @@ root:
 modules: root
 	@$(in_root) tools/build-modules
 
-user bench-tools: root
+user: root
 	@$(in_root) make -s -C user O=../build/user
+
+bench-tools: root
 	@$(in_root) make -s -C bench O=../build/bench
 
 guests: root
