@@ -274,9 +274,9 @@ dev_state()
 # lane_stat BUS LANE KEY
 lane_stat()
 {
-	awk -v lane="$2" -v key="$3" '$2 == lane {
-		for (i = 3; i < NF; i += 2) if ($i == key) print $(i + 1)
-	}' "$CFS/buses/$1/stats"
+	awk -v lane="$2" -v key="$3" '
+		NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+		NR > 1 && $1 == lane { print $column[key] }' "$CFS/buses/$1/stats"
 }
 
 net_stat()
@@ -432,6 +432,8 @@ take_down()
 		name=$(basename "$(dirname "$path")")
 		guest_stop "$name"
 	done
+	# images of guests are in memory
+	rm -rf "${RUN:?}"/*
 	! loaded vbus_virtio || rmmod vbus_virtio 2>&1 | comment
 	peer_gone
 	[[ -d $CFS ]] || return 0

@@ -15,9 +15,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -138,7 +136,7 @@ static uint64_t get(int fd, const struct ask *a)
 	return done;
 }
 
-static void serve_one(int fd)
+static void __attribute__((noreturn)) serve_one(int fd)
 {
 	uint64_t right;
 	struct ask a;
@@ -158,7 +156,7 @@ static void serve_one(int fd)
 	exit(0);
 }
 
-static void serve_udp(int fd)
+static void __attribute__((noreturn)) serve_udp(int fd)
 {
 	static char data[UDP_MAX];
 	struct sockaddr_storage from;
@@ -190,7 +188,7 @@ static int server_socket(int type, int port)
 	return fd;
 }
 
-static int serve(int port)
+static void __attribute__((noreturn)) serve(int port)
 {
 	int tcp = server_socket(SOCK_STREAM, port);
 	int udp = server_socket(SOCK_DGRAM, port);
@@ -214,23 +212,30 @@ static int serve(int port)
 	}
 }
 
-static int client_socket(int type, const char *host, const char *port)
+static int client_socket(int type, const char *host, int port)
 {
-	struct addrinfo hints = {
-		.ai_socktype = type,
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+	struct sockaddr_in6 six = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(port),
 	};
-	struct addrinfo *ai;
-	int fd;
+	struct sockaddr_in four = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+	};
+	int fd, err;
 
-	if (getaddrinfo(host, port, &hints, &ai)) {
+	if (inet_pton(AF_INET6, host, &six.sin6_addr) == 1) {
+		fd = socket(AF_INET6, type, 0);
+		err = connect(fd, (struct sockaddr *)&six, sizeof(six));
+	} else if (inet_pton(AF_INET, host, &four.sin_addr) == 1) {
+		fd = socket(AF_INET, type, 0);
+		err = connect(fd, (struct sockaddr *)&four, sizeof(four));
+	} else {
 		fprintf(stderr, "traffic: %s: not an address\n", host);
 		exit(2);
 	}
-	fd = socket(ai->ai_family, type, 0);
-	if (fd < 0 || connect(fd, ai->ai_addr, ai->ai_addrlen))
+	if (err)
 		die(host);
-	freeaddrinfo(ai);
 	return fd;
 }
 
@@ -249,7 +254,7 @@ static int tcp_client(int send_it, char **argv)
 		.seed = strtoull(argv[3], NULL, 0),
 		.send = !send_it,
 	};
-	int fd = client_socket(SOCK_STREAM, argv[0], argv[1]);
+	int fd = client_socket(SOCK_STREAM, argv[0], atoi(argv[1]));
 	double begin = now();
 	uint64_t right;
 
@@ -274,7 +279,7 @@ static int udp_client(char **argv)
 	uint64_t count = strtoull(argv[2], NULL, 0);
 	uint64_t max = strtoull(argv[3], NULL, 0);
 	uint64_t seed = strtoull(argv[4], NULL, 0);
-	int fd = client_socket(SOCK_DGRAM, argv[0], argv[1]);
+	int fd = client_socket(SOCK_DGRAM, argv[0], atoi(argv[1]));
 	static uint64_t out[UDP_MAX / 8 + 2], in[UDP_MAX / 8 + 2];
 	uint64_t n, i, len, lost = 0;
 
@@ -317,7 +322,7 @@ static int udp_client(char **argv)
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "serve"))
-		return serve(atoi(argv[2]));
+		serve(atoi(argv[2]));
 	if (argc == 6 && !strcmp(argv[1], "put"))
 		return tcp_client(1, argv + 2);
 	if (argc == 6 && !strcmp(argv[1], "get"))

@@ -51,7 +51,15 @@ is "$(attr "$b/b0/state")" inert "bus: state reads inert"
 is "$(attr "$b/b0/lanes")" 1 "bus: lanes is 1 at first"
 is "$(attr "$b/b0/address")" "" "bus: address is empty when inert"
 is "$(attr "$b/b0/memory")" 0 "bus: memory is 0 without a guest"
-is "$(attr "$b/b0/stats")" "" "bus: stats is empty when inert"
+like "$(attr "$b/b0/stats")" '^lane doorbells [a-z_ ]+$' "bus: stats has names only when inert"
+for a in "spin_us 10000" "hold_us 10000" "bulk_bytes 4294967295"; do
+	read -r name most <<<"$a"
+	like "$(attr "$b/b0/$name")" '^[0-9]+$' "bus: $name is a number"
+	gives EINVAL "bus: $name takes no nonsense" write "$b/b0/$name" x
+	gives ERANGE "bus: $name takes no more than $most" write "$b/b0/$name" $((most + 1))
+	gives OK "bus: $name takes $most" write "$b/b0/$name" "$most"
+	is "$(attr "$b/b0/$name")" "$most" "bus: $name reads what was written"
+done
 gives EINVAL "bus: enable takes no nonsense" write "$b/b0/enable" 2
 gives EINVAL "bus: lanes takes no nonsense" write "$b/b0/lanes" two
 gives EINVAL "bus: lanes takes no negative number" write "$b/b0/lanes" -1
@@ -147,7 +155,11 @@ is "$(attr "$b/b0/state")" enabled "bus: state reads enabled"
 like "$(attr "$b/b0/address")" '^/dev/vhost-vdpa-[0-9]+$' "bus: address is a device of vhost-vdpa"
 is "$([[ -c $(attr "$b/b0/address") ]] && echo yes)" yes "bus: that device exists"
 is "$(attr "$b/b0/memory")" 0 "bus: memory is 0 without a guest, live"
-is "$(attr "$b/b0/stats" | grep -c '^lane [0-2] doorbells 0 ')" 3 "bus: stats has a line for each lane"
+is "$(attr "$b/b0/stats" | grep -c '^[0-2] 0 0 ')" 3 "bus: stats has a line for each lane"
+for a in spin_us hold_us bulk_bytes; do
+	gives OK "bus: $a of a live bus" write "$b/b0/$a" 100
+	is "$(attr "$b/b0/$a")" 100 "bus: $a of a live bus reads what was written"
+done
 is "$(grep -hs '^vbus/b0/' /proc/[0-9]*/comm | sort | xargs)" "vbus/b0/0 vbus/b0/1 vbus/b0/2" \
 	"bus: each lane has its thread"
 gives EBUSY "bus: enable when live" write "$b/b0/enable" 1
