@@ -200,6 +200,8 @@ int vbus_session_resume(struct vbus_bus *bus)
 	local_bh_disable();
 	for (i = 0; i < bus->nlanes; i++)
 		vbus_lane_raise(&bus->lane[i]);
+	/* and a device may have come or gone, which nobody could tell it */
+	vbus_lane_signal(&bus->lane[0], VBUS_SIGNAL_BUS);
 	local_bh_enable();
 out_unlock:
 	mutex_unlock(&bus->lock);

@@ -471,7 +471,9 @@ static int vbus_vdpa_disable(struct vbus_bus *bus)
 	struct vbus_vdpa *v = bus->conn_priv;
 
 	if (!v->leaving) {
-		if (READ_ONCE(v->status) & VIRTIO_CONFIG_S_DRIVER_OK) {
+		/* one that is paused has no status, but a session */
+		if (READ_ONCE(v->status) & VIRTIO_CONFIG_S_DRIVER_OK ||
+		    READ_ONCE(bus->session)) {
 			pr_warn("bus %s: a guest is attached; detach it first\n",
 				bus->name);
 			return -EBUSY;

@@ -55,8 +55,11 @@ static bool venet_rx_room(const struct vbus_queue *q, u32 len, u32 *n)
 
 	for (*n = 0; room < len && *n < min(q->sub.size, VENET_RX_BUFS_MAX) &&
 	     vbus_ioq_peek(&q->sub, *n, &d); ++*n)
-		/* a buffer that is too small counts as the smallest allowed */
-		room += max(d.len, VENET_RX_BUF_MIN);
+		/*
+		 * A buffer that is too small counts as the smallest allowed, and
+		 * one that is longer than any frame must not make the sum wrap.
+		 */
+		room += clamp(d.len, VENET_RX_BUF_MIN, VENET_FRAME_MAX);
 	return room >= len;
 }
 
