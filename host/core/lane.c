@@ -24,6 +24,9 @@
 
 #include "vbus_host.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 #define VBUS_LANE_BATCH		32	/* signals taken from the queue at once */
 #define VBUS_QUEUE_QUOTA	16	/* units a queue may do before the next one */
 #define VBUS_CONTEXT_BUDGET	8	/* units done where the doorbell arrived */
@@ -66,6 +69,8 @@ static void vbus_lane_take(struct vbus_lane *lane)
 
 	n = vbus_evq_take(&lane->g2h, ids, ARRAY_SIZE(ids));
 	lane->stats.kicks += n;
+	if (n)
+		trace_vbus_kicks(lane, n);
 	for (i = 0; i < n; i++) {
 		q = rcu_dereference_bh(lane->bus->signal[ids[i]]);
 		if (q && q->lane == lane && q->live && list_empty(&q->node))
@@ -106,6 +111,7 @@ static bool vbus_lane_arm(struct vbus_lane *lane)
 	if (!test_bit(VBUS_LANE_LIVE, &lane->state))
 		return true;
 	lane->stats.arms++;
+	trace_vbus_arm(lane);
 	return vbus_evq_arm(&lane->g2h);
 }
 
@@ -136,6 +142,7 @@ static void vbus_lane_serve(struct work_struct *work)
 		    vbus_lane_round(lane, VBUS_CONTEXT_BUDGET) ||
 		    !vbus_lane_arm(lane)) {
 			lane->stats.worker_wakes++;
+			trace_vbus_hand_over(lane);
 			set_bit(VBUS_LANE_WORKER, &lane->state);
 			wake_up_process(lane->worker);
 			return;
@@ -198,6 +205,7 @@ static void vbus_lane_kick(struct irq_work *work)
 void vbus_lane_doorbell(struct vbus_lane *lane)
 {
 	atomic64_inc(&lane->stats.doorbells);
+	trace_vbus_doorbell(lane);
 	set_bit(VBUS_LANE_PENDING, &lane->state);
 	if (test_bit(VBUS_LANE_LIVE, &lane->state))
 		irq_work_queue(&lane->kick);
@@ -212,6 +220,7 @@ EXPORT_SYMBOL_GPL(vbus_lane_doorbell);
  */
 void vbus_lane_raise(struct vbus_lane *lane)
 {
+	trace_vbus_interrupt(lane);
 	lane->bus->conn->interrupt(lane->bus, lane->index);
 }
 
@@ -241,6 +250,7 @@ void vbus_lane_signal(struct vbus_lane *lane, u32 sig)
 		lane->stats.coalesced++;
 	else if (result == VBUS_EVQ_FULL)
 		lane->stats.refused++;
+	trace_vbus_signal(lane, sig, result);
 	spin_unlock(&lane->push_lock);
 	if (result == VBUS_EVQ_SIGNAL)
 		vbus_lane_raise(lane);

@@ -25,6 +25,7 @@
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 
+#include "trace.h"
 #include "vbus_host.h"
 
 #define VBUS_BULK_NS	(2 * NSEC_PER_MSEC)
@@ -127,6 +128,7 @@ bool vbus_lane_hold(struct vbus_lane *lane)
 		return false;
 	lane->held = true;
 	lane->stats.held++;
+	trace_vbus_hold(lane);
 	hrtimer_start(&lane->hold, ns_to_ktime(hold_us * (u64)NSEC_PER_USEC), HRTIMER_MODE_REL_SOFT);
 	return true;
 }
