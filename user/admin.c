@@ -73,34 +73,51 @@ static int bus_del(int argc, char **argv)
 	return err ? bus_fail(argv[0], "remove it", err) : VBUS_EXIT_OK;
 }
 
-static int bus_enable(int argc, char **argv)
+/* What an errno means here; the last one has error 0. */
+struct reason {
+	int err;
+	const char *text;
+};
+
+static int bus_switch(int argc, char **argv, const char *verb,
+		      const char *value, const struct reason *reasons)
 {
-	int err, ret = bus_arg(argc, argv, "enable", 0);
+	int err, ret = bus_arg(argc, argv, verb, 0);
+	char what[32];
 
 	if (ret)
 		return ret;
-	err = cfs_write("1", "buses/%s/enable", argv[0]);
-	if (err == -EBUSY)
-		return fail("bus %s: it is enabled already", argv[0]);
-	if (err == -EINVAL)
-		return fail("bus %s: cannot enable it: it has no lanes", argv[0]);
-	if (err == -ENODEV)
-		return fail("bus %s: cannot enable it: module vbus_vdpa is not installed",
-			    argv[0]);
-	return err ? bus_fail(argv[0], "enable it", err) : VBUS_EXIT_OK;
+	err = cfs_write(value, "buses/%s/enable", argv[0]);
+	if (!err)
+		return VBUS_EXIT_OK;
+	for (; reasons->err; reasons++)
+		if (reasons->err == -err)
+			return fail("bus %s: cannot %s it: %s", argv[0], verb,
+				    reasons->text);
+	snprintf(what, sizeof(what), "%s it", verb);
+	return bus_fail(argv[0], what, err);
+}
+
+static int bus_enable(int argc, char **argv)
+{
+	static const struct reason reasons[] = {
+		{ EBUSY, "it is enabled already" },
+		{ EINVAL, "it has no lanes" },
+		{ ENODEV, "module vbus_vdpa is not installed" },
+		{ 0, NULL },
+	};
+
+	return bus_switch(argc, argv, "enable", "1", reasons);
 }
 
 static int bus_disable(int argc, char **argv)
 {
-	int err, ret = bus_arg(argc, argv, "disable", 0);
+	static const struct reason reasons[] = {
+		{ EBUSY, "a guest is attached" },
+		{ 0, NULL },
+	};
 
-	if (ret)
-		return ret;
-	err = cfs_write("0", "buses/%s/enable", argv[0]);
-	if (err == -EBUSY)
-		return fail("bus %s: cannot disable it: a guest is attached",
-			    argv[0]);
-	return err ? bus_fail(argv[0], "disable it", err) : VBUS_EXIT_OK;
+	return bus_switch(argc, argv, "disable", "0", reasons);
 }
 
 int cmd_bus(int argc, char **argv)

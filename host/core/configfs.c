@@ -16,9 +16,36 @@
 
 static struct configfs_subsystem vbus_subsys;
 
-static int vbus_parse_bool(const char *page, bool *value)
+/*
+ * Store of an "enable" attribute: what is enabled is pinned, so that rmdir says
+ * -EBUSY.  @disable does nothing to what is not enabled.
+ */
+static ssize_t vbus_enable_store(struct config_item *item, const char *page,
+				 size_t count, const bool *enabled,
+				 int (*enable)(struct config_item *item),
+				 int (*disable)(struct config_item *item))
 {
-	return kstrtobool(page, value);
+	bool on;
+	int err;
+
+	err = kstrtobool(page, &on);
+	if (err)
+		return err;
+	mutex_lock(&vbus_config_lock);
+	if (on) {
+		err = configfs_depend_item_unlocked(&vbus_subsys, item);
+		if (!err) {
+			err = enable(item);
+			if (err)
+				configfs_undepend_item(item);
+		}
+	} else if (*enabled) {
+		err = disable(item);
+		if (!err)
+			configfs_undepend_item(item);
+	}
+	mutex_unlock(&vbus_config_lock);
+	return err ?: count;
 }
 
 /* ---------------------------------------------------------------- device */
@@ -28,30 +55,24 @@ static ssize_t vbus_device_enable_show(struct config_item *item, char *page)
 	return sysfs_emit(page, "%d\n", to_vbus_device(item)->enabled);
 }
 
+static int vbus_device_item_enable(struct config_item *item)
+{
+	return vbus_device_enable(to_vbus_device(item));
+}
+
+static int vbus_device_item_disable(struct config_item *item)
+{
+	vbus_device_disable(to_vbus_device(item));
+	return 0;
+}
+
 static ssize_t vbus_device_enable_store(struct config_item *item,
 					const char *page, size_t count)
 {
-	struct vbus_device *dev = to_vbus_device(item);
-	bool enable;
-	int err;
-
-	err = vbus_parse_bool(page, &enable);
-	if (err)
-		return err;
-	mutex_lock(&vbus_config_lock);
-	if (enable) {
-		err = configfs_depend_item_unlocked(&vbus_subsys, item);
-		if (!err) {
-			err = vbus_device_enable(dev);
-			if (err)
-				configfs_undepend_item(item);
-		}
-	} else if (dev->enabled) {
-		vbus_device_disable(dev);
-		configfs_undepend_item(item);
-	}
-	mutex_unlock(&vbus_config_lock);
-	return err ?: count;
+	return vbus_enable_store(item, page, count,
+				 &to_vbus_device(item)->enabled,
+				 vbus_device_item_enable,
+				 vbus_device_item_disable);
 }
 
 CONFIGFS_ATTR(vbus_device_, enable);
@@ -235,31 +256,21 @@ static ssize_t vbus_bus_enable_show(struct config_item *item, char *page)
 	return sysfs_emit(page, "%d\n", to_vbus_bus(item)->enabled);
 }
 
+static int vbus_bus_item_enable(struct config_item *item)
+{
+	return vbus_bus_enable(to_vbus_bus(item));
+}
+
+static int vbus_bus_item_disable(struct config_item *item)
+{
+	return vbus_bus_disable(to_vbus_bus(item));
+}
+
 static ssize_t vbus_bus_enable_store(struct config_item *item,
 				     const char *page, size_t count)
 {
-	struct vbus_bus *bus = to_vbus_bus(item);
-	bool enable;
-	int err;
-
-	err = vbus_parse_bool(page, &enable);
-	if (err)
-		return err;
-	mutex_lock(&vbus_config_lock);
-	if (enable) {
-		err = configfs_depend_item_unlocked(&vbus_subsys, item);
-		if (!err) {
-			err = vbus_bus_enable(bus);
-			if (err)
-				configfs_undepend_item(item);
-		}
-	} else if (bus->enabled) {
-		err = vbus_bus_disable(bus);
-		if (!err)
-			configfs_undepend_item(item);
-	}
-	mutex_unlock(&vbus_config_lock);
-	return err ?: count;
+	return vbus_enable_store(item, page, count, &to_vbus_bus(item)->enabled,
+				 vbus_bus_item_enable, vbus_bus_item_disable);
 }
 
 CONFIGFS_ATTR(vbus_bus_, enable);
