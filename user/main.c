@@ -13,6 +13,7 @@ static const struct vbus_cmd commands[] = {
 	{ "plug", cmd_plug, "[CLASS/]DEVICE BUS", "plug a device into a bus" },
 	{ "unplug", cmd_unplug, "[CLASS/]DEVICE", "unplug a device" },
 	{ "show", cmd_show, "[--json] [--stats]", "show buses and devices" },
+	{ "top", cmd_top, "[--interval SECONDS] [--count N]", "what the lanes do, per second" },
 	{ "run", cmd_run, "BUS [OPTION...] [-- QEMU-ARG...]", "start a guest on a bus" },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -58,6 +58,7 @@ int cmd_dev(int argc, char **argv);
 int cmd_plug(int argc, char **argv);
 int cmd_unplug(int argc, char **argv);
 int cmd_show(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 
 #endif /* VBUS_CMD_H */
