@@ -33,11 +33,16 @@
 #define VBUS_CONTEXT_ROUNDS	4	/* rounds in a row there */
 #define VBUS_WORKER_BUDGET	64	/* units the worker does between breaths */
 
-/* Become the owner, unless there is one or somebody wants the lane quiet. */
+/*
+ * Become the owner, unless there is one or somebody wants the lane quiet.
+ *
+ * J: test_and_set_bit() is a full barrier.  It orders the doorbell's PENDING
+ * before the look at OWNED; pairs with I.
+ */
 static bool vbus_lane_own(struct vbus_lane *lane)
 {
 	return !atomic_read(&lane->pauses) &&
-	       !test_and_set_bit_lock(VBUS_LANE_OWNED, &lane->state);
+	       !test_and_set_bit(VBUS_LANE_OWNED, &lane->state);
 }
 
 /*
@@ -48,9 +53,8 @@ static bool vbus_lane_disown(struct vbus_lane *lane)
 {
 	clear_bit_unlock(VBUS_LANE_OWNED, &lane->state);
 	/*
-	 * Orders the release before the looks at @pauses and PENDING; pairs
-	 * with the atomic operations in vbus_lane_pause() and with the one on
-	 * OWNED that follows set_bit(PENDING) in the doorbell's path.
+	 * I: orders the release before the looks at @pauses and PENDING; pairs
+	 * with J in vbus_lane_own() and K in vbus_lane_pause().
 	 */
 	smp_mb__after_atomic();
 	if (atomic_read(&lane->pauses)) {
@@ -118,7 +122,10 @@ static bool vbus_lane_arm(struct vbus_lane *lane)
 static void vbus_lane_begin_round(struct vbus_lane *lane)
 {
 	clear_bit(VBUS_LANE_PENDING, &lane->state);
-	/* the doorbell is answered by what follows, not by what went before */
+	/*
+	 * The doorbell is answered by what follows, not by what went before: the
+	 * work behind it was published before it was rung (C in evq.h).
+	 */
 	smp_mb__after_atomic();
 }
 
@@ -268,8 +275,10 @@ void vbus_lane_pause(struct vbus_lane *lane)
 {
 	lockdep_assert_held(&lane->bus->lock);
 	atomic_inc(&lane->pauses);
+	/* K: orders @pauses before the look at OWNED; pairs with I */
+	smp_mb__after_atomic();
 	wait_event(lane->idle,
-		   !test_and_set_bit_lock(VBUS_LANE_OWNED, &lane->state));
+		   !test_and_set_bit(VBUS_LANE_OWNED, &lane->state));
 }
 
 void vbus_lane_unpause(struct vbus_lane *lane)
