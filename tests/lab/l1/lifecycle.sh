@@ -296,7 +296,7 @@ says 1 '^vbus: device venet/c0: it is plugged in already$' "vbus plug, twice" "$
 says 1 "^vbus: device 'c9': there is none$" "vbus plug, unknown device" "$VBUS" plug c9 c0
 says 1 '^vbus: bus c9: there is none$' "vbus plug, unknown bus" "$VBUS" plug c0 c9
 says 0 '^$' "vbus bus enable" "$VBUS" bus enable c0
-says 1 '^vbus: bus c0: it is enabled already$' "vbus bus enable, twice" "$VBUS" bus enable c0
+says 1 '^vbus: bus c0: cannot enable it: it is enabled already$' "vbus bus enable, twice" "$VBUS" bus enable c0
 says 1 '^vbus: bus c9: .*there is no such bus$' "vbus bus enable, unknown bus" "$VBUS" bus enable c9
 says 1 '^vbus: bus c0: cannot remove it: it is enabled$' "vbus bus del of a live bus" "$VBUS" bus del c0
 says 1 '^vbus: device c0: cannot remove it: it is plugged into bus c0$' "vbus dev del of a plugged device" \
