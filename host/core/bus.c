@@ -207,7 +207,6 @@ int vbus_bus_disable(struct vbus_bus *bus)
 	bus->disabling = false;
 	if (err)
 		return err;
-	vbus_session_drop(bus);
 	vbus_session_set_mem(bus, NULL);
 	/* the data path of devices that are plugged in may still look */
 	synchronize_rcu();

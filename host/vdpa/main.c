@@ -490,6 +490,8 @@ static int vbus_vdpa_disable(struct vbus_bus *bus)
 	}
 	flush_work(&v->unregister);
 	cancel_work_sync(&v->work);
+	/* nothing raises an interrupt of the device any more */
+	vbus_session_drop(bus);
 	bus->conn_priv = NULL;
 	put_device(&v->vdpa.dev);
 	return 0;
