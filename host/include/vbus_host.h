@@ -333,9 +333,9 @@ void vbus_device_close(struct vbus_device *dev);
  * @name:	name; the module has the alias "vbus-connector-<name>"
  * @enable:	offer the bus to guests and set bus->conn_priv.
  *		vbus_config_lock is held
- * @disable:	withdraw the offer and drop the session; -EBUSY if a guest is attached, -EINTR if
- *		killed while waiting for a consumer, after which it may be
- *		called again.  No lock is held
+ * @disable:	withdraw the offer and drop the session; -EBUSY if a guest is
+ *		attached, -EINTR if killed while waiting for a consumer, after
+ *		which it may be called again.  No lock is held
  * @interrupt:	raise the interrupt of a lane.  Bottom halves are off
  * @address:	where guests find the bus, as text for people
  */
