@@ -227,11 +227,15 @@ vmstat()
 
 pinned()
 {
+	# each CPU counts for itself, for up to a second
+	echo 1 >/proc/sys/vm/stat_refresh
 	echo $(($(vmstat nr_foll_pin_acquired) - $(vmstat nr_foll_pin_released)))
 }
 
 nothing_pinned()
 {
+	# each CPU counts for itself, for up to a second
+	echo 1 >/proc/sys/vm/stat_refresh
 	[[ $(pinned) -eq 0 ]]
 }
 
