@@ -204,4 +204,20 @@ passes "6.12, MTU 9000: the NIC comes up" guest_up d 4
 traffic_each_way d 4 "6.12, MTU 9000" 64
 guest_stop d
 
+# --------------------------------------------------------------- vbus run
+
+image=$BUILD/lab/guest-6.12
+"$VBUS" run b0 --kernel "/boot/vmlinux-$(<"$image/release")" --initrd "$image/initrd" \
+	--mem 384 --append "console=ttyS0 loglevel=4 mitigations=off no_timer_check" \
+	-- -cpu host,-xsave -display none -serial file:/tmp/run.log \
+	</dev/null >/tmp/run.out 2>&1 &
+pid=$!
+passes "vbus run: its guest attaches to the bus" await "attached" bus_state b0 attached
+is "$(cat /proc/$pid/comm)" qemu-system-x86 "vbus run: the process has become QEMU"
+kill $pid
+wait $pid
+is "$?" 0 "vbus run: it ends as QEMU does"
+passes "vbus run: the bus is free afterwards" await "enabled" bus_state b0 enabled
+comment </tmp/run.out
+
 finish
