@@ -247,10 +247,19 @@ class Guest:
         self.nics, self.kver, self.smp, self.mem = nics, kver, smp, mem
         self.append = append
         self.name = "bench"
+        self.pid = 0
 
     def l2(self, command, timeout=120):
-        return sh(LAB + "/l2", "-n", self.name, "-t", str(timeout), command,
-                  timeout=timeout + 30)
+        try:
+            return sh(LAB + "/l2", "-n", self.name, "-t", str(timeout),
+                      command, timeout=timeout + 30)
+        except BenchError as e:
+            raise BenchError("%s\n%s" % (e, self.last_words()))
+
+    def last_words(self):
+        """What the guest and its QEMU said last."""
+        return "".join(read("/run/vbus-lab/%s/%s" % (self.name, log))[-4000:]
+                       for log in ("console.log", "qemu.log"))
 
     def __enter__(self):
         self.nics.set_up(self)
@@ -378,7 +387,8 @@ class Guest:
         finally:
             client.kill()
         if client.returncode:
-            raise BenchError("the load failed: " + output)
+            raise BenchError("the load failed: %s\n%s" %
+                             (output, self.last_words()))
         d["bytes"] = sum(d[k] for k in keys)
         return d
 
