@@ -46,8 +46,12 @@ class BenchError(Exception):
 
 def sh(*args, check=True, timeout=120):
     """Run a command, return its output."""
-    r = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                       text=True, timeout=timeout)
+    try:
+        r = subprocess.run(args, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True,
+                           timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise BenchError("%s: no end after %d s" % (" ".join(args), timeout))
     if check and r.returncode:
         raise BenchError("%s: %s" % (" ".join(args), r.stdout.strip()))
     return r.stdout
@@ -64,6 +68,22 @@ def await_condition(what, condition, seconds=30):
 def read(path):
     with open(path) as f:
         return f.read()
+
+
+def with_guest(make, use, say, tries=3):
+    """use(guest) for the guest that make() makes.
+
+    Under TCG a guest now and then dies or hangs, whatever its NIC is (seen with
+    vhost-net too): then everything about it is repeated, which is said.
+    """
+    for left in reversed(range(tries)):
+        try:
+            with make() as guest:
+                return use(guest)
+        except BenchError as e:
+            if not left:
+                raise
+            say("this guest failed, once more with a new one: %s" % e)
 
 
 def load_modules():
@@ -322,6 +342,8 @@ class Guest:
 
     def snapshot(self):
         """Counters at this moment: of KVM, of the host, of the NIC."""
+        if not os.path.isdir("/proc/%d/task" % self.pid):
+            raise BenchError("the guest is gone\n" + self.last_words())
         s = {"time": time.monotonic()}
         for path in glob.glob("/sys/kernel/debug/kvm/%d-*/*" %
                               self.pid):
