@@ -141,6 +141,13 @@ class Peer:
         sh("ip", "netns", "del", "peer")
 
 
+def servers_are_free():
+    """An iperf3 server refuses a client while it still ends the last one."""
+    return not sh("ip", "netns", "exec", "peer", "ss", "-Htn", "state",
+                  "established", "( sport >= :5201 and sport <= :%d )" %
+                  (5200 + NICS_MAX)).strip()
+
+
 class Nics:
     """How a guest gets its NICs; host_ifnames are their host ends."""
     name = None
@@ -391,6 +398,7 @@ class Guest:
         """Run commands in the guest side by side for a while, and return the
         counters of the steady part; @keys count the bytes that matter.  What
         @during returns is added."""
+        await_condition("the peer's servers are free", servers_are_free)
         script = "".join("(%s) >/tmp/load.%d 2>&1 & p%d=$!; " % (c, i, i)
                          for i, c in enumerate(commands))
         script += "".join("wait $p%d || { cat /tmp/load.%d; exit 1; }; " %
