@@ -205,22 +205,33 @@ static int dev_add(int argc, char **argv)
 	return ret;
 }
 
+/*
+ * The device that an argument names, and its class; NULL if it names none,
+ * which was said.
+ */
+static const char *device_arg(const char *arg, char *class_name, size_t size)
+{
+	int off;
+
+	if (cfs_open())
+		return NULL;
+	off = cfs_find_device(arg, class_name, size);
+	return off < 0 ? NULL : arg + off;
+}
+
 static int dev_del(int argc, char **argv)
 {
 	char class_name[64], bus[64];
 	const char *dev;
-	int off, err;
+	int err;
 
 	if (argc != 1) {
 		fprintf(stderr, "usage: vbus dev del [CLASS/]DEVICE\n");
 		return VBUS_EXIT_USAGE;
 	}
-	if (cfs_open())
+	dev = device_arg(argv[0], class_name, sizeof(class_name));
+	if (!dev)
 		return VBUS_EXIT_FAIL;
-	off = cfs_find_device(argv[0], class_name, sizeof(class_name));
-	if (off < 0)
-		return VBUS_EXIT_FAIL;
-	dev = argv[0] + off;
 	if (!cfs_exists("devices/%s/%s", class_name, dev))
 		return fail("device %s: there is none", argv[0]);
 	cfs_read(bus, sizeof(bus), "devices/%s/%s/bus", class_name, dev);
@@ -254,18 +265,15 @@ int cmd_plug(int argc, char **argv)
 {
 	char class_name[64], target[CFS_PATH_MAX], link[CFS_PATH_MAX];
 	const char *dev;
-	int off, err;
+	int err;
 
 	if (argc != 2 || !name_valid(argv[1])) {
 		fprintf(stderr, "usage: vbus plug [CLASS/]DEVICE BUS\n");
 		return VBUS_EXIT_USAGE;
 	}
-	if (cfs_open())
+	dev = device_arg(argv[0], class_name, sizeof(class_name));
+	if (!dev)
 		return VBUS_EXIT_FAIL;
-	off = cfs_find_device(argv[0], class_name, sizeof(class_name));
-	if (off < 0)
-		return VBUS_EXIT_FAIL;
-	dev = argv[0] + off;
 	if (!cfs_exists("devices/%s/%s", class_name, dev))
 		return fail("device %s: there is none", argv[0]);
 	if (!cfs_exists("buses/%s", argv[1]))
@@ -287,18 +295,15 @@ int cmd_unplug(int argc, char **argv)
 {
 	char class_name[64], bus[64];
 	const char *dev;
-	int off, err;
+	int err;
 
 	if (argc != 1) {
 		fprintf(stderr, "usage: vbus unplug [CLASS/]DEVICE\n");
 		return VBUS_EXIT_USAGE;
 	}
-	if (cfs_open())
+	dev = device_arg(argv[0], class_name, sizeof(class_name));
+	if (!dev)
 		return VBUS_EXIT_FAIL;
-	off = cfs_find_device(argv[0], class_name, sizeof(class_name));
-	if (off < 0)
-		return VBUS_EXIT_FAIL;
-	dev = argv[0] + off;
 	err = cfs_read(bus, sizeof(bus), "devices/%s/%s/bus", class_name, dev);
 	if (err || !bus[0])
 		return fail("device %s: it is not plugged in", argv[0]);
