@@ -44,7 +44,6 @@ l1_prepare()
 {
 	local number kver
 	lab_inside && die "this is L1 already"
-	command -v qemu-system-x86_64 >/dev/null || die "qemu-system-x86_64 is missing: run lab/deps"
 	for number in "$L1_SMP" "$L1_MEM" "$L1_TIMEOUT"; do
 		[[ $number =~ ^[0-9]+$ ]] || usage_die "not a number: $number"
 	done
@@ -103,6 +102,22 @@ l1_write_job()
 	[[ ${#environment[@]} -eq 0 ]] || printf '%s\0' "${environment[@]}" >"$l1_job/env"
 }
 
+# The QEMU that runs L1 is the one of L1's root, not the machine's: emulators
+# before 8.1 race when one CPU translates what another patches, and before 9 or
+# so deliver interrupts in the middle of a world switch, which kills L1 or L2
+# now and then.  It runs by the loader and the libraries of that tree, without a
+# chroot, so that it needs no privilege and sees the paths of this machine.
+l1_emulator()
+{
+	local tree=$l1_root/tree
+	l1_args=(
+		"$tree/lib64/ld-linux-x86-64.so.2"
+		--library-path "$tree/usr/lib/x86_64-linux-gnu"
+		"$tree/usr/bin/qemu-system-x86_64"
+		-L "$tree/usr/share/qemu" -L "$tree/usr/share/seabios"
+	)
+}
+
 # The command line of QEMU for L1, without what the caller adds.
 l1_machine()
 {
@@ -120,8 +135,8 @@ l1_machine()
 	fi
 	[[ $EUID -ne 0 ]] || security=passthrough
 
-	l1_args=(
-		qemu-system-x86_64
+	l1_emulator
+	l1_args+=(
 		"${accel[@]}"
 		-machine pc -smp "$L1_SMP" -m "$L1_MEM"
 		-nodefaults -no-user-config -no-reboot -display none
