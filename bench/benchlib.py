@@ -18,6 +18,7 @@ LAB = os.path.join(TOP, "lab")
 BUILD = os.path.join(TOP, "build")
 VBUS = os.path.join(BUILD, "user", "vbus")
 CONFIGFS = "/sys/kernel/config/vbus"
+USERSPACE_EXITS = "/sys/kernel/tracing/events/kvm/kvm_userspace_exit"
 NICS_MAX = 8
 PORT_RR = 7001
 GUEST_CPU, HOST_CPU = 0, 1
@@ -93,6 +94,7 @@ def load_modules():
             sh("insmod", "%s/host/%s.ko" % (BUILD, name))
     for name in ("vhost_net", "tun", "bridge", "veth"):
         sh("modprobe", name)
+    count_userspace_exits()
 
 
 class Peer:
@@ -151,6 +153,7 @@ def servers_are_free():
 class Nics:
     """How a guest gets its NICs; host_ifnames are their host ends."""
     name = None
+    how = ""
 
     def __init__(self, n=1):
         self.n = n
@@ -169,14 +172,27 @@ class Nics:
         """Threads outside of QEMU that work for the NICs."""
         return []
 
+    def stats(self):
+        """Counters that the NICs keep of themselves, if they do."""
+        return {}
+
+    def configure(self, guest):
+        """What is to be set in the guest when it runs."""
+
 
 class Venet(Nics):
     """All NICs are devices of one bus; its attributes may be given."""
     name = "venet"
 
-    def __init__(self, n=1, pairs=1, lanes=1, name="venet", **attributes):
+    def __init__(self, n=1, pairs=1, lanes=1, name="venet",
+                 guest_spin_us=None, **attributes):
         super().__init__(n)
         self.name = name
+        self.guest_spin_us = guest_spin_us
+        self.how = " ".join("%s=%s" % kv for kv in (
+            ("lanes", lanes), ("pairs", pairs),
+            ("guest spin_us", "default" if guest_spin_us is None else
+             guest_spin_us), *attributes.items()))
         self.bus, self.pairs, self.lanes = "bench", pairs, lanes
         self.attributes = attributes
         self.host_ifnames = ["venet%d" % i for i in range(n)]
@@ -192,8 +208,12 @@ class Venet(Nics):
         sh(VBUS, "bus", "enable", self.bus)
 
     def set(self, key, value):
-        with open("%s/buses/%s/%s" % (CONFIGFS, self.bus, key), "w") as f:
-            f.write(str(value))
+        write("%s/buses/%s/%s" % (CONFIGFS, self.bus, key), str(value))
+
+    def configure(self, guest):
+        if self.guest_spin_us is not None:
+            guest.l2("echo %d >/sys/bus/vbus/devices/vbus0/spin_us" %
+                     self.guest_spin_us)
 
     def qemu_args(self):
         address = read("%s/buses/%s/address" % (CONFIGFS, self.bus)).strip()
@@ -231,6 +251,7 @@ class Qemu(Nics):
         self.name, self.model, self.queues = name, model, queues
         self.netdev = (",vhost=on" if vhost else "") + netdev
         self.device = device
+        self.how = "%s%s, tap%s" % (model, device, self.netdev)
         self.host_ifnames = ["tap%d" % i for i in range(n)]
 
     def set_up(self, guest):
@@ -260,6 +281,52 @@ class Qemu(Nics):
             sh("ip", "link", "del", ifname)
 
 
+def thread_time(path, hz):
+    """CPU time of a thread in seconds, without that of a guest."""
+    try:
+        fields = read(path + "/stat").rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return (int(fields[11]) + int(fields[12]) - int(fields[40])) / hz
+
+
+class Loop(Venet):
+    """A venet whose bus is bound to the host's own virtio_vdpa."""
+    name = "loop"
+
+    def __init__(self):
+        super().__init__(name="loop")
+
+    def bind(self, driver):
+        device = "vbus-" + self.bus
+        bound = "/sys/bus/vdpa/devices/%s/driver" % device
+        if os.path.exists(bound):
+            write(bound + "/unbind", device)
+        write("/sys/bus/vdpa/drivers/%s/bind" % driver, device)
+
+    def tear_down(self):
+        self.bind("vhost_vdpa")
+        super().tear_down()
+
+
+def write(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+
+
+def count_userspace_exits():
+    """Have the kernel count exits that QEMU handles, from now on."""
+    write(USERSPACE_EXITS + "/trigger", "hist:keys=reason")
+
+
+def userspace_exits():
+    """Of all guests: only one runs."""
+    for line in read(USERSPACE_EXITS + "/hist").splitlines():
+        if line.strip().startswith("Hits:"):
+            return int(line.split(":")[1])
+    return 0
+
+
 def comm(pid):
     try:
         return read("/proc/%s/comm" % pid).strip()
@@ -275,11 +342,15 @@ class Guest:
         self.append = append
         self.name = "bench"
         self.pid = 0
+        self.floor = {}
 
-    def l2(self, command, timeout=120):
+    def command(self, script, timeout):
+        """The command that runs a script in the guest."""
+        return [LAB + "/l2", "-n", self.name, "-t", str(int(timeout)), script]
+
+    def l2(self, script, timeout=120):
         try:
-            return sh(LAB + "/l2", "-n", self.name, "-t", str(timeout),
-                      command, timeout=timeout + 30)
+            return sh(*self.command(script, timeout), timeout=timeout + 30)
         except BenchError as e:
             raise BenchError("%s\n%s" % (e, self.last_words()))
 
@@ -309,6 +380,7 @@ class Guest:
                 "echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce")
         for i in range(self.nics.n):
             self.configure(i)
+        self.nics.configure(self)
         for i in range(self.nics.n):
             await_condition("the guest answers ping", lambda: subprocess.run(
                 ("ip", "netns", "exec", "peer", "ping", "-c1", "-W1",
@@ -349,16 +421,9 @@ class Guest:
 
     def snapshot(self):
         """Counters at this moment: of KVM, of the host, of the NIC."""
-        if not os.path.isdir("/proc/%d/task" % self.pid):
-            raise BenchError("the guest is gone\n" + self.last_words())
         s = {"time": time.monotonic()}
-        for path in glob.glob("/sys/kernel/debug/kvm/%d-*/*" %
-                              self.pid):
-            try:
-                key = "kvm_" + os.path.basename(path)
-                s[key] = s.get(key, 0) + int(read(path))
-            except (OSError, ValueError):
-                continue
+        s.update(self.exits())
+        s.update(("own_" + k, v) for k, v in self.nics.stats().items())
         cpu = [int(x) for x in read("/proc/stat").split("\n")[0].split()[1:]]
         hz = os.sysconf("SC_CLK_TCK")
         user, nice, system, idle, iowait, irq, softirq, steal, guest = cpu[:9]
@@ -371,6 +436,20 @@ class Guest:
                                   (i, key))) for i in self.nics.host_ifnames)
         return s
 
+    def exits(self):
+        """KVM's counters of this guest."""
+        if not os.path.isdir("/proc/%d/task" % self.pid):
+            raise BenchError("the guest is gone\n" + self.last_words())
+        s = {}
+        for path in glob.glob("/sys/kernel/debug/kvm/%d-*/*" % self.pid):
+            try:
+                key = "kvm_" + os.path.basename(path)
+                s[key] = s.get(key, 0) + int(read(path))
+            except (OSError, ValueError):
+                continue
+        s["userspace_exits"] = userspace_exits()
+        return s
+
     def thread_times(self, hz):
         """CPU time of the vCPUs' threads outside of the guest, and of the
         threads that serve its NICs (lane or vhost workers, QEMU's others)."""
@@ -378,13 +457,9 @@ class Guest:
         tasks = ["/proc/%d/task/%s" % (self.pid, t)
                  for t in os.listdir("/proc/%d/task" % self.pid)]
         for path in tasks + ["/proc/%d" % t for t in self.nics.own_threads()]:
-            try:
-                fields = read(path + "/stat").rpartition(")")[2].split()
-            except OSError:
-                continue
-            busy = int(fields[11]) + int(fields[12]) - int(fields[40])
+            busy = thread_time(path, hz)
             vcpu = int(os.path.basename(path)) in self.vcpus
-            times["cpu_vcpu" if vcpu else "cpu_worker"] += busy / hz
+            times["cpu_vcpu" if vcpu else "cpu_worker"] += busy
         return times
 
     def measure(self, seconds):
@@ -404,9 +479,8 @@ class Guest:
         script += "".join("wait $p%d || { cat /tmp/load.%d; exit 1; }; " %
                           (i, i) for i in range(len(commands)))
         client = subprocess.Popen(
-            [LAB + "/l2", "-n", self.name, "-t", str(int(seconds) + 90),
-             script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True)
+            self.command(script, seconds + 90), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
         start = self.bytes(keys)
         try:
             await_condition("the load begins", lambda: client.poll() is not
@@ -450,21 +524,65 @@ class Guest:
         return d
 
 
+class LoopGuest(Guest):
+    """No VM: the guest's modules and programs run on the host, in a namespace.
+    What is left is the cost of the software alone."""
+
+    def command(self, script, timeout):
+        return ["timeout", str(int(timeout)), "taskset", "-c", str(GUEST_CPU),
+                "ip", "netns", "exec", "loop", "sh", "-c", script]
+
+    def last_words(self):
+        return sh("dmesg").rsplit("\n", 20)[-1]
+
+    def start(self):
+        sh("modprobe", "virtio_vdpa")
+        for name in ("vbus_guest", "vbus_virtio", "venet"):
+            sh("insmod", "%s/guest-host/%s.ko" % (BUILD, name))
+        self.nics.bind("virtio_vdpa")
+        devices = "/sys/bus/vbus/devices/*/net/*"
+        await_condition("the loop's interface", lambda: glob.glob(devices))
+        ifname = os.path.basename(glob.glob(devices)[0])
+        sh("ip", "netns", "add", "loop")
+        sh("ip", "link", "set", ifname, "netns", "loop")
+        sh("ip", "-n", "loop", "addr", "add", guest_ip() + "/24", "dev", ifname)
+        sh("ip", "-n", "loop", "link", "set", ifname, "up")
+        sh("ip", "link", "set", self.nics.host_ifnames[0], "master", "br0", "up")
+        self.server = subprocess.Popen(
+            self.command("exec %s/bench/rr server %d" % (BUILD, PORT_RR), 3600))
+        for t in self.nics.own_threads():
+            sh("taskset", "-pc", str(HOST_CPU), str(t), check=False)
+
+    def exits(self):
+        return {}
+
+    def thread_times(self, hz):
+        return {"cpu_vcpu": 0, "cpu_worker": sum(
+            thread_time("/proc/%d" % t, hz) for t in self.nics.own_threads())}
+
+    def __exit__(self, *exc):
+        self.server.kill()
+        self.server.wait()
+        sh("ip", "netns", "del", "loop", check=False)
+        self.nics.tear_down()
+        for name in ("venet", "vbus_virtio", "vbus_guest"):
+            sh("rmmod", name, check=False)
+
+
 def stream_metrics(d):
     mb = d["bytes"] / 1e6
-    return {
-        "throughput_mbit": (d["bytes"] * 8 / 1e6 / d["time"], "Mbit/s"),
-        "exits_per_mb": (d["kvm_exits"] / mb, "1/MB"),
-        "irqs_per_mb": (d["kvm_irq_injections"] / mb, "1/MB"),
-        "host_cpu_s_per_gb": (d["cpu_host"] / (mb / 1e3), "s/GB"),
-    }
+    m = {"throughput_mbit": (d["bytes"] * 8 / 1e6 / d["time"], "Mbit/s"),
+         "host_cpu_s_per_gb": (d["cpu_host"] / (mb / 1e3), "s/GB")}
+    if "kvm_exits" in d:
+        m["exits_per_mb"] = (d["kvm_exits"] / mb, "1/MB")
+        m["irqs_per_mb"] = (d["kvm_irq_injections"] / mb, "1/MB")
+    return m
 
 
 def rr_metrics(d):
     n = d["transactions"]
-    return {
-        "rtt_p50_us": (d["p50_us"], "us"),
-        "rtt_p99_us": (d["p99_us"], "us"),
-        "exits_per_txn": (d["kvm_exits"] / n, "1/txn"),
-        "irqs_per_txn": (d["kvm_irq_injections"] / n, "1/txn"),
-    }
+    m = {"rtt_p50_us": (d["p50_us"], "us"), "rtt_p99_us": (d["p99_us"], "us")}
+    if "kvm_exits" in d:
+        m["exits_per_txn"] = (d["kvm_exits"] / n, "1/txn")
+        m["irqs_per_txn"] = (d["kvm_irq_injections"] / n, "1/txn")
+    return m

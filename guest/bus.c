@@ -15,6 +15,12 @@ static unsigned int evq_slots = 1024;
 module_param(evq_slots, uint, 0444);
 MODULE_PARM_DESC(evq_slots, "slots of an event queue, more than queues on a bus");
 
+#define SPIN_US_MAX	10000u
+
+static unsigned int spin_us = 200;
+module_param(spin_us, uint, 0444);
+MODULE_PARM_DESC(spin_us, "how long at most an idle CPU looks for signals before it sleeps, 0: not at all; later: spin_us of each bus");
+
 static DEFINE_IDA(bus_ida);
 
 /* Devices */
@@ -291,24 +297,55 @@ static ssize_t lane_stats_show(struct device *dev,
 	ssize_t n;
 	u32 i;
 
-	n = sysfs_emit(buf, "lane interrupts polls events spurious arms rearms held");
+	n = sysfs_emit(buf, "lane interrupts polls events spurious arms rearms held spins_won spins_lost");
 	n += sysfs_emit_at(buf, n, " kicks coalesced doorbells full\n");
 	for (i = 0; i < guest->nlanes; i++) {
 		vbus_guest_lane_stats(&guest->lane[i], &s);
 		n += sysfs_emit_at(buf, n,
-				   "%u %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
+				   "%u %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
 				   i, s.interrupts, s.polls, s.events,
 				   s.spurious, s.arms, s.rearms, s.held,
-				   s.kicks, s.coalesced, s.doorbells, s.full);
+				   s.spins_won, s.spins_lost, s.kicks, s.coalesced, s.doorbells, s.full);
 	}
 	return n;
 }
 static DEVICE_ATTR_RO(lane_stats);
 
+static ssize_t spin_us_show(struct device *dev, struct device_attribute *attr,
+			    char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(to_vbus_guest(dev)->spin_us));
+}
+
+static ssize_t spin_us_store(struct device *dev, struct device_attribute *attr,
+			     const char *buf, size_t count)
+{
+	u32 us;
+	int err;
+
+	err = kstrtou32(buf, 0, &us);
+	if (err)
+		return err;
+	if (us > SPIN_US_MAX)
+		return -ERANGE;
+	WRITE_ONCE(to_vbus_guest(dev)->spin_us, us);
+	return count;
+}
+static DEVICE_ATTR_RW(spin_us);
+
+static ssize_t doorbell_ns_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", to_vbus_guest(dev)->doorbell_ns);
+}
+static DEVICE_ATTR_RO(doorbell_ns);
+
 static struct attribute *bus_guest_attrs[] = {
 	&dev_attr_session.attr,
 	&dev_attr_lanes.attr,
 	&dev_attr_lane_stats.attr,
+	&dev_attr_spin_us.attr,
+	&dev_attr_doorbell_ns.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(bus_guest);
@@ -380,6 +417,7 @@ struct vbus_guest *vbus_guest_alloc(struct device *parent,
 	guest->dma_dev = dma_dev;
 	guest->nlanes = nlanes;
 	guest->slots = evq_slots;
+	guest->spin_us = min(spin_us, SPIN_US_MAX);
 	mutex_init(&guest->ctl_lock);
 	mutex_init(&guest->scan_lock);
 	mutex_init(&guest->sig_lock);
@@ -480,6 +518,7 @@ int vbus_guest_attach(struct vbus_guest *guest)
 		dev_err(&guest->dev, "cannot attach: %d\n", err);
 		goto stop_lanes;
 	}
+	vbus_spin_calibrate(guest);
 	vbus_scan(guest);	/* an error there leaves us with less devices */
 	mutex_unlock(&guest->scan_lock);
 	return 0;

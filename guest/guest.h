@@ -28,6 +28,13 @@ void vbus_lane_exit(struct vbus_lane *lane);
 void vbus_lane_start(struct vbus_lane *lane);
 void vbus_lane_stop(struct vbus_lane *lane);
 
+/* spin.c */
+int vbus_spin_init(struct vbus_lane *lane);
+void vbus_spin_exit(struct vbus_lane *lane);
+void vbus_spin_idle(struct vbus_lane *lane);
+void vbus_spin_woken(struct vbus_lane *lane);
+void vbus_spin_calibrate(struct vbus_guest *guest);
+
 /* bus.c */
 extern struct bus_type vbus_guest_bus_type;
 extern const struct device_type vbus_device_type;

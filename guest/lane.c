@@ -63,6 +63,7 @@ void vbus_guest_interrupt(struct vbus_guest *guest, u32 index)
 	struct vbus_lane *lane = &guest->lane[index];
 
 	lane->interrupts++;
+	WRITE_ONCE(lane->woken, true);
 	lane_schedule(lane);
 }
 EXPORT_SYMBOL_GPL(vbus_guest_interrupt);
@@ -101,8 +102,14 @@ static int lane_poll(struct napi_struct *napi, int budget)
 	if (!budget)
 		return 0;
 	lane->polls++;
+	if (READ_ONCE(lane->woken)) {
+		WRITE_ONCE(lane->woken, false);
+		vbus_spin_woken(lane);
+	}
 	n = vbus_evq_take(&lane->cons, sig, max);
 	lane->events += n;
+	if (n)
+		lane->spin.after = false;
 	for (i = 0; i < n; i++)
 		lane_dispatch(lane, sig[i]);
 	if (n == max)
@@ -116,6 +123,7 @@ static int lane_poll(struct napi_struct *napi, int budget)
 			lane->rearms++;
 			return budget;
 		}
+		vbus_spin_idle(lane);
 	}
 	napi_complete_done(napi, n);
 	return n;
@@ -214,6 +222,8 @@ void vbus_guest_lane_stats(const struct vbus_lane *lane,
 	stats->arms = READ_ONCE(lane->arms);
 	stats->rearms = READ_ONCE(lane->rearms);
 	stats->held = READ_ONCE(lane->held);
+	stats->spins_won = READ_ONCE(lane->spin.won);
+	stats->spins_lost = READ_ONCE(lane->spin.lost);
 	stats->kicks = READ_ONCE(lane->kicks);
 	stats->coalesced = READ_ONCE(lane->coalesced);
 	stats->doorbells = READ_ONCE(lane->doorbells);
@@ -274,8 +284,14 @@ int vbus_lane_init(struct vbus_guest *guest, u32 index)
 	if (err)
 		goto free_h2g;
 	netif_napi_add(guest->dummy, &lane->napi, lane_poll);
+	err = vbus_spin_init(lane);
+	if (err)
+		goto del_napi;
 	return 0;
 
+del_napi:
+	netif_napi_del(&lane->napi);
+	vbus_mem_free(guest, &lane->g2h);
 free_h2g:
 	vbus_mem_free(guest, &lane->h2g);
 free_last:
@@ -285,6 +301,7 @@ free_last:
 
 void vbus_lane_exit(struct vbus_lane *lane)
 {
+	vbus_spin_exit(lane);
 	netif_napi_del(&lane->napi);
 	vbus_mem_free(lane->guest, &lane->g2h);
 	vbus_mem_free(lane->guest, &lane->h2g);

@@ -138,6 +138,16 @@ static inline bool vbus_evq_unconsumed(struct vbus_evq_prod *p)
 }
 
 /**
+ * vbus_evq_tell_cost() - tell the consumer what telling it costs us
+ * @p:		state
+ * @ns:		nanoseconds that raising the signal takes on average
+ */
+static inline void vbus_evq_tell_cost(struct vbus_evq_prod *p, u32 ns)
+{
+	ring_store32(&p->q->hint, ns);
+}
+
+/**
  * vbus_evq_cons_init() - begin to consume from zeroed shared memory
  * @c:		state
  * @q:		shared memory, VBUS_EVQ_BYTES(@slots)
@@ -206,6 +216,29 @@ static inline bool vbus_evq_arm(struct vbus_evq_cons *c)
 {
 	shm_signal_arm(&c->q->arm, c->pos);
 	return !vbus_evq_ready(c);
+}
+
+/**
+ * vbus_evq_disarm() - look for entries ourselves from now on
+ * @c:		state
+ *
+ * For a consumer that armed and is awake after all.  The producer may have read
+ * the armed position before: a last edge may still come.
+ */
+static inline void vbus_evq_disarm(struct vbus_evq_cons *c)
+{
+	ring_store32(&c->q->arm, c->pos - 1);
+}
+
+/**
+ * vbus_evq_cost() - what the producer says that telling us costs it
+ * @c:		state
+ *
+ * Return: nanoseconds, any value; 0: it does not say.
+ */
+static inline u32 vbus_evq_cost(const struct vbus_evq_cons *c)
+{
+	return ring_load32(&c->q->hint);
 }
 
 #endif /* VBUS_RING_EVQ_H */

@@ -48,6 +48,11 @@ static struct json_object *stats_json(char *text)
 	return lanes;
 }
 
+static bool is_table(const char *attr)
+{
+	return !strcmp(attr, "stats") || !strcmp(attr, "costs");
+}
+
 static int add_attr(const char *name, void *arg)
 {
 	struct collect *c = arg;
@@ -55,8 +60,8 @@ static int add_attr(const char *name, void *arg)
 
 	if (cfs_read(value, sizeof(value), "%s/%s", c->dir, name))
 		return 0;
-	json_object_object_add(c->to, name, strcmp(name, "stats") ?
-			       value_json(value) : stats_json(value));
+	json_object_object_add(c->to, name, is_table(name) ?
+			       stats_json(value) : value_json(value));
 	return 0;
 }
 
@@ -146,6 +151,17 @@ static void print_rows(struct json_object *array, const char *const *keys)
 			       key[1] ? " " : "\n");
 }
 
+static void print_lane(struct json_object *table, size_t i)
+{
+	struct json_object *lane = table ? json_object_array_get_idx(table, i) :
+					   NULL;
+
+	if (!lane)
+		return;
+	json_object_object_foreach(lane, key, value)
+		printf(" %s=%s", key, json_object_get_string(value));
+}
+
 static void print_stats(struct json_object *buses)
 {
 	size_t i, j;
@@ -153,12 +169,15 @@ static void print_stats(struct json_object *buses)
 	for (i = 0; i < json_object_array_length(buses); i++) {
 		struct json_object *bus = json_object_array_get_idx(buses, i);
 		struct json_object *lanes = json_object_object_get(bus, "stats");
+		struct json_object *costs = json_object_object_get(bus, "costs");
 
 		for (j = 0; lanes && j < json_object_array_length(lanes); j++) {
 			printf("%s:", text(bus, "name"));
-			json_object_object_foreach(json_object_array_get_idx(lanes, j),
-						   key, value)
-				printf(" %s=%s", key, json_object_get_string(value));
+			print_lane(lanes, j);
+			if (costs && j < json_object_array_length(costs))
+				json_object_object_del(json_object_array_get_idx(costs, j),
+						       "lane");
+			print_lane(costs, j);
 			putchar('\n');
 		}
 	}

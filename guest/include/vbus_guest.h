@@ -62,6 +62,8 @@ struct vbus_mem {
  * @arms:	times that we went to sleep
  * @rearms:	... and found a signal before we did
  * @held:	times that we did not arm because a device was polling
+ * @spins_won:	times that we looked for a signal before sleep and found one
+ * @spins_lost:	... and did not
  * @kicks:	signals queued to the host
  * @coalesced:	... that were queued already
  * @doorbells:	... that found the host asleep
@@ -75,10 +77,36 @@ struct vbus_lane_stats {
 	u64 arms;
 	u64 rearms;
 	u64 held;
+	u64 spins_won;
+	u64 spins_lost;
 	u64 kicks;
 	u64 coalesced;
 	u64 doorbells;
 	u64 full;
+};
+
+/**
+ * struct vbus_spin - looking for signals before sleep, see spin.c
+ * @task:	thread that does it
+ * @wanted:	it is to run
+ * @cpu:	CPU that the lane's poll ran on last
+ * @after:	it has just given up.  This and the rest: owner of the NAPI
+ * @ns:		for how long it has been worth it
+ * @spent_ns:	for how long it looked in vain before this sleep
+ * @idle_us:	idle time of the CPU when this sleep began
+ * @won:	times that it found a signal
+ * @lost:	times that it did not
+ */
+struct vbus_spin {
+	struct task_struct *task;
+	bool wanted;
+	unsigned int cpu;
+	bool after;
+	u32 ns;
+	u32 spent_ns;
+	u64 idle_us;
+	unsigned long won;
+	unsigned long lost;
 };
 
 /**
@@ -88,6 +116,8 @@ struct vbus_lane_stats {
  * @busy:	devices that are polling: no need to be interrupted
  * @napi:	consumer of the signals from the host
  * @cons:	its state, owned by whoever runs @napi
+ * @woken:	an interrupt came since the last poll
+ * @spin:	looking for signals before sleep
  * @lock:	protects all that follows: the producer of signals to the host.
  *		Taken in any context up to hard interrupts (netconsole)
  * @prod:	its state
@@ -102,6 +132,8 @@ struct vbus_lane {
 
 	struct napi_struct napi;
 	struct vbus_evq_cons cons;
+	bool woken;
+	struct vbus_spin spin;
 	unsigned long interrupts;
 	unsigned long polls;
 	unsigned long events;
@@ -366,6 +398,8 @@ struct vbus_transport_ops {
  * @nlanes:	lanes in use
  * @slots:	slots of each event queue; signal ids are smaller
  * @lane:	the lanes
+ * @spin_us:	how long at most to look for signals before sleep
+ * @doorbell_ns: what a doorbell costs here
  *
  * @ctl_lock:	one request at a time; protects @live, @broken and @quiet, which
  *		others may read
@@ -395,6 +429,8 @@ struct vbus_guest {
 	u32 nlanes;
 	u32 slots;
 	struct vbus_lane *lane;
+	u32 spin_us;
+	u32 doorbell_ns;
 
 	struct mutex ctl_lock;	/* see above */
 	bool live;

@@ -20,6 +20,7 @@ EXPORT_SYMBOL_GPL(vbus_config_lock);
 
 /* Defaults of the bus's attributes; docs/performance.md says why. */
 #define VBUS_SPIN_US		400
+#define VBUS_NAP_US		100
 #define VBUS_HOLD_US		1000
 #define VBUS_BULK_BYTES		8192
 
@@ -100,6 +101,7 @@ struct vbus_bus *vbus_bus_alloc(const char *name)
 	strscpy(bus->name, name, sizeof(bus->name));
 	bus->lanes = 1;
 	bus->spin_us = VBUS_SPIN_US;
+	bus->nap_us = VBUS_NAP_US;
 	bus->hold_us = VBUS_HOLD_US;
 	bus->bulk_bytes = VBUS_BULK_BYTES;
 	mutex_init(&bus->lock);

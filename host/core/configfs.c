@@ -336,6 +336,7 @@ static ssize_t vbus_bus_##name##_store(struct config_item *item,	\
 CONFIGFS_ATTR(vbus_bus_, name)
 
 VBUS_BUS_UINT(spin_us, 10000);
+VBUS_BUS_UINT(nap_us, 10000);
 VBUS_BUS_UINT(hold_us, 10000);
 VBUS_BUS_UINT(bulk_bytes, UINT_MAX);
 
@@ -393,19 +394,20 @@ static ssize_t vbus_bus_stats_show(struct config_item *item, char *page)
 	unsigned int i;
 	ssize_t n;
 
-	n = sysfs_emit(page, "lane doorbells in_context worker_rounds worker_wakes kicks arms signals coalesced interrupts held hold_saved spins_won spins_lost refused\n");
+	n = sysfs_emit(page, "lane doorbells in_context worker_rounds worker_wakes kicks arms signals coalesced interrupts held hold_saved spins_won spins_lost naps_won naps_lost refused\n");
 	mutex_lock(&vbus_config_lock);
 	for (i = 0; bus->enabled && i < bus->lanes; i++) {
 		const struct vbus_lane_stats *s = &bus->lane[i].stats;
 
 		n += sysfs_emit_at(page, n,
-				   "%u %lld %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
+				   "%u %lld %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
 				   i, atomic64_read(&s->doorbells),
 				   s->in_context, s->worker_rounds,
 				   s->worker_wakes, s->kicks, s->arms,
 				   s->signals, s->coalesced, s->interrupts,
 				   s->held, s->hold_saved, s->spins_won,
-				   s->spins_lost, s->refused);
+				   s->spins_lost, s->naps_won, s->naps_lost,
+				   s->refused);
 	}
 	mutex_unlock(&vbus_config_lock);
 	return n;
@@ -413,16 +415,43 @@ static ssize_t vbus_bus_stats_show(struct config_item *item, char *page)
 
 CONFIGFS_ATTR_RO(vbus_bus_, stats);
 
+/* What moderation has measured and learnt, in nanoseconds; a table as above. */
+static ssize_t vbus_bus_costs_show(struct config_item *item, char *page)
+{
+	struct vbus_bus *bus = to_vbus_bus(item);
+	unsigned int i;
+	ssize_t n;
+
+	n = sysfs_emit(page, "lane doorbell_ns wake_ns raise_ns spin_ns gap_ns\n");
+	mutex_lock(&vbus_config_lock);
+	for (i = 0; bus->enabled && i < bus->lanes; i++) {
+		const struct vbus_lane *lane = &bus->lane[i];
+
+		n += sysfs_emit_at(page, n, "%u %u %u %u %u %u\n", i,
+				   READ_ONCE(lane->doorbell_ns),
+				   READ_ONCE(lane->wake_ns),
+				   READ_ONCE(lane->raise_ns),
+				   READ_ONCE(lane->spin_ns),
+				   READ_ONCE(lane->gap_ns));
+	}
+	mutex_unlock(&vbus_config_lock);
+	return n;
+}
+
+CONFIGFS_ATTR_RO(vbus_bus_, costs);
+
 static struct configfs_attribute *vbus_bus_attrs[] = {
 	&vbus_bus_attr_enable,
 	&vbus_bus_attr_lanes,
 	&vbus_bus_attr_spin_us,
+	&vbus_bus_attr_nap_us,
 	&vbus_bus_attr_hold_us,
 	&vbus_bus_attr_bulk_bytes,
 	&vbus_bus_attr_address,
 	&vbus_bus_attr_state,
 	&vbus_bus_attr_memory,
 	&vbus_bus_attr_stats,
+	&vbus_bus_attr_costs,
 	NULL,
 };
 

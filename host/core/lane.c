@@ -20,6 +20,7 @@
 #include <linux/kthread.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 
 #include "vbus_host.h"
@@ -143,7 +144,7 @@ static void vbus_lane_serve(struct work_struct *work)
 		lane->stats.in_context++;
 		bulk = vbus_lane_is_bulk(lane);
 		if (bulk)
-			vbus_lane_learn(lane);
+			vbus_lane_woken(lane);
 		/* a guest that only rings must not keep this CPU either */
 		if (bulk || ++rounds > VBUS_CONTEXT_ROUNDS ||
 		    vbus_lane_round(lane, VBUS_CONTEXT_BUDGET) ||
@@ -162,6 +163,7 @@ static void vbus_lane_work(struct vbus_lane *lane)
 {
 	bool more;
 
+	vbus_lane_running(lane);
 	do {
 		vbus_lane_begin_round(lane);
 		do {
@@ -171,7 +173,7 @@ static void vbus_lane_work(struct vbus_lane *lane)
 			local_bh_enable();
 			cond_resched();
 		} while (!atomic_read(&lane->pauses) &&
-			 (more || vbus_lane_spin(lane) ||
+			 (more || vbus_lane_wait(lane) ||
 			  !vbus_lane_arm(lane)));
 	} while (!vbus_lane_disown(lane));
 }
@@ -227,8 +229,11 @@ EXPORT_SYMBOL_GPL(vbus_lane_doorbell);
  */
 void vbus_lane_raise(struct vbus_lane *lane)
 {
+	u64 start = local_clock();
+
 	trace_vbus_interrupt(lane);
 	lane->bus->conn->interrupt(lane->bus, lane->index);
+	vbus_lane_raised(lane, local_clock() - start);
 }
 
 /**

@@ -7,10 +7,12 @@
  *
  *  - doorbells wake the worker instead of being served where they arrive, so
  *    that the guest's CPU is left to the guest and both work in parallel;
- *  - the worker waits for more before it arms the lane, because a doorbell costs
- *    the guest more than that.  How long is learnt: longer if the doorbell came
- *    soon after the lane was armed, shorter if it took longer than bus->spin_us,
- *    which is the most it waits;
+ *  - the worker waits for more before it arms the lane, because a doorbell and a
+ *    wake-up cost more than that.  First it spins, no longer than those two cost
+ *    here: the guest says what the doorbell costs it, the wake-up is measured.
+ *    How long within that is learnt, as the kernel's halt polling does.  Then it
+ *    naps: it looks again by a timer, at growing intervals, which costs the host
+ *    little and the guest nothing;
  *  - interrupts are held back for up to bus->hold_us: a guest that sends, be it
  *    data or acknowledgements, looks at its event queue while it does so.  When
  *    the guest's next signal is overdue, which says that it may have gone to
@@ -18,10 +20,12 @@
  *
  * Everything else, a request and its answer above all, is never delayed.
  *
- * Locking: @held under push_lock; @bulk_until is a hint and needs none.
+ * Locking: @held under push_lock; @bulk_until is a hint and needs none; the
+ * rest belongs to the lane's owner.
  */
 #define pr_fmt(fmt) "vbus: " fmt
 
+#include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 
@@ -29,8 +33,9 @@
 #include "vbus_host.h"
 
 #define VBUS_BULK_NS	(2 * NSEC_PER_MSEC)
-#define VBUS_SPIN_MIN_NS	(10 * NSEC_PER_USEC)	/* waiting begins with this */
-#define VBUS_GAP_WEIGHT		8	/* samples that an average remembers */
+#define VBUS_SPIN_MIN_NS	(10u * NSEC_PER_USEC)	/* spinning begins with this */
+#define VBUS_COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
+#define VBUS_AVERAGE		8	/* samples that an average remembers */
 
 /**
  * vbus_lane_note_bulk() - a frame moved
@@ -54,46 +59,71 @@ bool vbus_lane_is_bulk(const struct vbus_lane *lane)
 	return until && local_clock() < until;
 }
 
-/**
- * vbus_lane_learn() - a doorbell ended the lane's sleep
- * @lane:	lane, by its owner
- *
- * Grows or shrinks the time that the worker waits, as the kernel's halt polling
- * does: it should have waited if the doorbell came within bus->spin_us.
- */
-void vbus_lane_learn(struct vbus_lane *lane)
+/* An average that remembers about VBUS_AVERAGE samples. */
+static void vbus_average(u32 *average, u64 sample)
 {
-	u64 max = READ_ONCE(lane->bus->spin_us) * (u64)NSEC_PER_USEC;
-	u64 slept = local_clock() - lane->armed_at;
+	int now = min_t(u64, sample, VBUS_COST_MAX_NS);
 
-	if (slept > max)
+	*average += (now - (int)*average) / VBUS_AVERAGE;
+}
+
+/* The longest spin that can pay: what a doorbell and a wake-up cost here. */
+static u32 vbus_lane_spin_max(struct vbus_lane *lane)
+{
+	u32 cap = READ_ONCE(lane->bus->spin_us) * NSEC_PER_USEC;
+
+	/* the guest's word, read once; a lie costs this lane's own CPU time */
+	lane->doorbell_ns = min(vbus_evq_cost(&lane->g2h), VBUS_COST_MAX_NS);
+	return lane->doorbell_ns ? min(lane->doorbell_ns + lane->wake_ns, cap) :
+				   cap;
+}
+
+/*
+ * The guest's next signal came @waited ns after the lane ran out of work: grow
+ * the spin if spinning would have caught it, shrink it if not.
+ */
+static void vbus_lane_learn(struct vbus_lane *lane, u64 waited)
+{
+	u32 max = vbus_lane_spin_max(lane);
+
+	if (waited > max)
 		lane->spin_ns = lane->spin_ns / 2 < VBUS_SPIN_MIN_NS ?
 				0 : lane->spin_ns / 2;
 	else
-		lane->spin_ns = clamp(2 * (u64)lane->spin_ns,
+		lane->spin_ns = clamp(2 * lane->spin_ns,
 				      min(max, VBUS_SPIN_MIN_NS), max);
 }
 
 /**
- * vbus_lane_spin() - wait a moment for more work
- * @lane:	lane owned by the worker, which has nothing to do
- *
- * Return: true if there is work.
+ * vbus_lane_woken() - a doorbell ended the sleep of a bulk lane
+ * @lane:	lane, by its owner, who is about to wake the worker
  */
-bool vbus_lane_spin(struct vbus_lane *lane)
+void vbus_lane_woken(struct vbus_lane *lane)
 {
-	u64 start, spent = 0, window;
+	lane->woken_at = local_clock();
+	vbus_lane_learn(lane, lane->woken_at - lane->idle_at);
+}
 
-	if (!test_bit(VBUS_LANE_LIVE, &lane->state) || !vbus_lane_is_bulk(lane))
-		goto out_release;
-	window = min(lane->spin_ns,
-		     READ_ONCE(lane->bus->spin_us) * (u64)NSEC_PER_USEC);
-	for (start = local_clock(); spent < window;
-	     spent = local_clock() - start) {
+/* The worker was woken by vbus_lane_woken(), or otherwise, and runs. */
+void vbus_lane_running(struct vbus_lane *lane)
+{
+	if (lane->woken_at)
+		vbus_average(&lane->wake_ns, local_clock() - lane->woken_at);
+	lane->woken_at = 0;
+}
+
+/* Spin for a moment.  Returns true if there is work. */
+static bool vbus_lane_spin(struct vbus_lane *lane)
+{
+	u32 window = min(lane->spin_ns, vbus_lane_spin_max(lane));
+	u64 spent;
+
+	if (!window)
+		return false;
+	while ((spent = local_clock() - lane->idle_at) < window) {
 		if (vbus_evq_ready(&lane->g2h)) {
 			lane->stats.spins_won++;
-			lane->gap_ns += (int)((u32)spent - lane->gap_ns) /
-					VBUS_GAP_WEIGHT;
+			vbus_average(&lane->gap_ns, spent);
 			return true;
 		}
 		if (atomic_read(&lane->pauses))
@@ -105,10 +135,67 @@ bool vbus_lane_spin(struct vbus_lane *lane)
 		cond_resched();
 	}
 	lane->stats.spins_lost++;
-out_release:
-	vbus_lane_release(lane);
-	lane->armed_at = local_clock();
 	return false;
+}
+
+/* Look again by a timer.  Returns true if there is work. */
+static bool vbus_lane_nap(struct vbus_lane *lane)
+{
+	u64 nap = READ_ONCE(lane->bus->nap_us) * (u64)NSEC_PER_USEC;
+	ktime_t timeout;
+
+	while (nap && vbus_lane_is_bulk(lane) && !atomic_read(&lane->pauses) &&
+	       !kthread_should_stop()) {
+		/* it has been quiet for a while and may be asleep */
+		vbus_lane_release(lane);
+		timeout = ns_to_ktime(nap);
+		set_current_state(TASK_INTERRUPTIBLE);
+		schedule_hrtimeout_range(&timeout, nap / 4, HRTIMER_MODE_REL);
+		if (vbus_evq_ready(&lane->g2h)) {
+			lane->stats.naps_won++;
+			vbus_lane_learn(lane, local_clock() - lane->idle_at);
+			return true;
+		}
+		lane->stats.naps_lost++;
+		/* the delay is never more than what has passed already */
+		nap *= 2;
+	}
+	return false;
+}
+
+/**
+ * vbus_lane_wait() - wait a moment for more work
+ * @lane:	lane owned by the worker, which has nothing to do
+ *
+ * Process context, sleeps.
+ *
+ * Return: true if there is work, false if it is time to arm.
+ */
+bool vbus_lane_wait(struct vbus_lane *lane)
+{
+	lane->idle_at = local_clock();
+	if (test_bit(VBUS_LANE_LIVE, &lane->state) && vbus_lane_is_bulk(lane) &&
+	    (vbus_lane_spin(lane) || vbus_lane_nap(lane)))
+		return true;
+	vbus_lane_release(lane);
+	return false;
+}
+
+/**
+ * vbus_lane_raised() - an interrupt was raised
+ * @lane:	lane
+ * @ns:		how long that took
+ *
+ * Bottom halves are off.  Tells the guest, which may then wait as long for more
+ * before it arms.
+ */
+void vbus_lane_raised(struct vbus_lane *lane, u64 ns)
+{
+	spin_lock(&lane->push_lock);
+	vbus_average(&lane->raise_ns, ns);
+	if (test_bit(VBUS_LANE_LIVE, &lane->state))
+		vbus_evq_tell_cost(&lane->h2g, lane->raise_ns);
+	spin_unlock(&lane->push_lock);
 }
 
 /**

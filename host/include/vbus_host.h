@@ -93,8 +93,10 @@ struct vbus_lane_stats {
 	u64 interrupts;		/* ... that took an interrupt */
 	u64 held;		/* ... whose interrupt was held back */
 	u64 hold_saved;		/* ... and proved to be superfluous */
-	u64 spins_won;		/* times the worker waited and work came */
-	u64 spins_lost;		/* times it waited in vain */
+	u64 spins_won;		/* times the worker spun and work came */
+	u64 spins_lost;		/* times it spun in vain */
+	u64 naps_won;		/* times it looked again by a timer and found work */
+	u64 naps_lost;		/* times it found none */
 	u64 refused;		/* ... lost because the guest broke its queue */
 };
 
@@ -115,9 +117,13 @@ struct vbus_lane_stats {
  * @worker:	serves when there is more than a little to do
  * @idle:	waiters for ownership
  * @bulk_until:	local_clock() until which the lane counts as moving bulk data
- * @armed_at:	local_clock() when the worker last armed it; by the owner
- * @spin_ns:	how long waiting for more has been worth it; by the owner
+ * @idle_at:	local_clock() when the worker last ran out of work; by the owner
+ * @woken_at:	local_clock() when it was last woken, 0: it has run since
+ * @spin_ns:	how long spinning for more has been worth it; by the owner
  * @gap_ns:	how long it took on average when work did come; by the owner
+ * @doorbell_ns: what the guest says that its doorbell costs it; by the owner
+ * @wake_ns:	what waking the worker takes on average; by the owner
+ * @raise_ns:	what raising an interrupt takes on average; under @push_lock
  * @held:	an interrupt is held back; under @push_lock
  * @hold:	ends that
  */
@@ -137,9 +143,13 @@ struct vbus_lane {
 	struct task_struct *worker;
 	wait_queue_head_t idle;
 	u64 bulk_until;
-	u64 armed_at;
+	u64 idle_at;
+	u64 woken_at;
 	u32 spin_ns;
 	u32 gap_ns;
+	u32 doorbell_ns;
+	u32 wake_ns;
+	u32 raise_ns;
 	bool held;
 	struct hrtimer hold;
 	struct vbus_lane_stats stats;
@@ -168,8 +178,10 @@ void vbus_lane_raise(struct vbus_lane *lane);
 
 void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes);
 bool vbus_lane_is_bulk(const struct vbus_lane *lane);
-bool vbus_lane_spin(struct vbus_lane *lane);
-void vbus_lane_learn(struct vbus_lane *lane);
+bool vbus_lane_wait(struct vbus_lane *lane);
+void vbus_lane_woken(struct vbus_lane *lane);
+void vbus_lane_running(struct vbus_lane *lane);
+void vbus_lane_raised(struct vbus_lane *lane, u64 ns);
 bool vbus_lane_hold(struct vbus_lane *lane);
 void vbus_lane_release(struct vbus_lane *lane);
 void vbus_lane_moderate_init(struct vbus_lane *lane);
@@ -353,7 +365,8 @@ struct vbus_connector_ops {
  * @group:	configfs directory
  * @name:	name in configfs
  * @lanes:	lanes on offer; vbus_config_lock, fixed while enabled
- * @spin_us:	how long at most a worker waits for more work before it arms
+ * @spin_us:	how long at most a worker spins for more work before it arms
+ * @nap_us:	how soon it looks again after that, 0: not at all
  * @hold_us:	how long an interrupt may be held back during bulk transfers
  * @bulk_bytes:	a frame of at least this size makes a transfer a bulk transfer
  * @enabled:	offered to guests; vbus_config_lock
@@ -378,6 +391,7 @@ struct vbus_bus {
 	char name[VBUS_NAME_LEN];
 	unsigned int lanes;
 	unsigned int spin_us;
+	unsigned int nap_us;
 	unsigned int hold_us;
 	unsigned int bulk_bytes;
 	bool enabled;

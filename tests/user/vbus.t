@@ -37,7 +37,7 @@ exits()
 	return 1
 }
 
-names="lane doorbells in_context worker_rounds worker_wakes kicks arms signals coalesced interrupts held hold_saved spins_won spins_lost refused"
+names="lane doorbells in_context worker_rounds worker_wakes kicks arms signals coalesced interrupts held hold_saved spins_won spins_lost naps_won naps_lost refused"
 stats()
 {
 	printf '%s\n' "$names" "$@" >"$VBUS_CONFIGFS/buses/b0/stats"
@@ -52,7 +52,8 @@ echo /dev/vhost-vdpa-0 >"$VBUS_CONFIGFS/buses/b0/address"
 echo 2 >"$VBUS_CONFIGFS/buses/b0/lanes"
 echo open >"$VBUS_CONFIGFS/devices/venet/v0/state"
 ln -s ../../devices/venet/v0 "$VBUS_CONFIGFS/buses/b0/v0"
-stats "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14" "1 0 0 0 0 0 0 0 0 0 0 0 0 0 0"
+stats "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16" "1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"
+printf '%s\n' "lane doorbell_ns wake_ns" "0 7000 8000" "1 7100 8100" >"$VBUS_CONFIGFS/buses/b0/costs"
 
 ok "show: a bus with its state, address and devices" \
 	exits 0 '^b0 +attached +2 +/dev/vhost-vdpa-0 +v0$' "$vbus" show
@@ -63,7 +64,7 @@ ok "show --json: numbers are numbers" \
 ok "show --json: all lanes" \
 	exits 0 '"lane":1' "$vbus" show --json
 ok "show --stats: a line per lane" \
-	exits 0 '^b0: lane=0 doorbells=1 .*refused=14$' "$vbus" show --stats
+	exits 0 '^b0: lane=0 doorbells=1 .*refused=16 doorbell_ns=7000 wake_ns=8000$' "$vbus" show --stats
 
 # It sleeps between its two looks, and nowhere else: then the counters change.
 top_changes()

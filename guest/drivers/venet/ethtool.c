@@ -30,7 +30,7 @@ static const char venet_rx_names[VENET_RX_STATS][ETH_GSTRING_LEN] = {
 /* In the order of struct vbus_lane_stats, which is shown as it is. */
 static const char venet_lane_names[][ETH_GSTRING_LEN] = {
 	"interrupts", "polls", "events", "spurious", "arms", "rearms", "held",
-	"kicks", "coalesced", "doorbells", "full",
+	"spins_won", "spins_lost", "kicks", "coalesced", "doorbells", "full",
 };
 
 #define VENET_LANE_STATS	ARRAY_SIZE(venet_lane_names)

@@ -29,9 +29,15 @@
  *            A) and only then looks at the rings behind the signals.
  *   arm      Before it sleeps the consumer stores its position to @arm,
  *            executes a full barrier (D, pairs with C) and looks at the next
- *            word once more.  If that is valid it must not sleep.  There is no
- *            disarm: once the producer has passed @arm the value is stale and
- *            disturbs nobody, so a busy consumer is never interrupted.
+ *            word once more.  If that is valid it must not sleep.  Nothing needs
+ *            to be disarmed: once the producer has passed @arm the value is
+ *            stale and disturbs nobody, so a busy consumer is never
+ *            interrupted.  A consumer that armed and then looks for itself may
+ *            store a position that has been passed.
+ *   cost     The producer may say in @hint what raising the interrupt or
+ *            ringing the doorbell costs it.  A consumer that waits for entries
+ *            before it arms has no reason to wait longer than that and its own
+ *            wake-up together.  It is advice: any value is possible.
  *
  * A signal has at most one unconsumed entry, and there are at least as many
  * slots as signals: the queue cannot overflow.
@@ -48,7 +54,8 @@
 
 /**
  * struct vbus_evq - shared memory of an event queue
- * @hint:	producer line.  Reserved for hints to the consumer; zero
+ * @hint:	producer line.  Nanoseconds that telling the consumer takes, 0: not
+ *		known
  * @pad0:	zero
  * @cons:	consumer line.  Every position before this one is consumed
  * @arm:	consumer line.  Position whose filling is to be signalled

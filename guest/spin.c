@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Waiting before sleep: when a lane has run empty and nothing else wants its
+ * CPU, look for the host's next signal for a moment instead of halting.  It
+ * saves the exit of the halt, the interrupt, and the host the wake-up.
+ *
+ * Each lane has a thread of the lowest weight.  The lane is armed as ever, and
+ * the thread woken: it runs when the CPU has nothing better to do.  Then it takes
+ * the lane's NAPI instance, so that nobody else polls, disarms the lane, and
+ * looks until there is a signal, until the time is up, or until anybody wants the
+ * CPU; it schedules the poll in any case, which takes what there is and arms.
+ * So the lane is unarmed only while somebody looks at it.
+ *
+ * How long: no longer than a doorbell and what the host says of its interrupt
+ * cost, measured, since the two stand for the exit of the halt and the way back.
+ * Within that it is learnt, as the kernel's halt polling does: longer if the
+ * CPU was idle for less than that when the interrupt came, shorter if it was for
+ * more.  A CPU without idle accounting (nohz=off) never spins.
+ */
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/stat.h>
+#include <linux/tick.h>
+#include "guest.h"
+
+#define SPIN_MIN_NS	(10u * NSEC_PER_USEC)	/* spinning begins with this */
+#define COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
+#define CALIBRATIONS	64			/* doorbells to find their cost */
+
+/* The longest spin that can pay. */
+static u32 spin_max(const struct vbus_lane *lane)
+{
+	u32 cap = READ_ONCE(lane->guest->spin_us) * NSEC_PER_USEC;
+	/* the host's word, read once; a lie costs otherwise idle time */
+	u32 interrupt = min(vbus_evq_cost(&lane->cons), COST_MAX_NS);
+
+	return min(lane->guest->doorbell_ns + interrupt, cap);
+}
+
+static u64 spin_cpu_idle_us(void)
+{
+	return get_cpu_idle_time_us(smp_processor_id(), NULL);
+}
+
+/**
+ * vbus_spin_idle() - the lane is armed and has nothing to do
+ * @lane:	lane, in its poll
+ */
+void vbus_spin_idle(struct vbus_lane *lane)
+{
+	struct vbus_spin *spin = &lane->spin;
+
+	if (spin->after) {	/* the thread has just given up */
+		spin->after = false;
+	} else {
+		spin->spent_ns = 0;
+		if (spin->ns) {
+			spin->cpu = smp_processor_id();
+			WRITE_ONCE(spin->wanted, true);
+			wake_up_process(spin->task);
+		}
+	}
+	spin->idle_us = spin_cpu_idle_us();
+}
+
+/**
+ * vbus_spin_woken() - an interrupt ended the lane's sleep
+ * @lane:	lane, in its poll
+ */
+void vbus_spin_woken(struct vbus_lane *lane)
+{
+	struct vbus_spin *spin = &lane->spin;
+	u64 idle_us = spin_cpu_idle_us() - spin->idle_us;
+	u32 max = spin_max(lane);
+
+	/* busy, or nothing is known: spinning was not possible */
+	if (!idle_us && !spin->spent_ns)
+		return;
+	if (idle_us * NSEC_PER_USEC + spin->spent_ns > max)
+		spin->ns = spin->ns / 2 < SPIN_MIN_NS ? 0 : spin->ns / 2;
+	else
+		spin->ns = clamp(2 * spin->ns, min(max, SPIN_MIN_NS), max);
+}
+
+/* Nothing else runs on this CPU; preemption is off. */
+static void spin_look(struct vbus_lane *lane)
+{
+	struct vbus_spin *spin = &lane->spin;
+	u64 start = local_clock(), spent = 0;
+	u32 window = min(spin->ns, spin_max(lane));
+
+	vbus_evq_disarm(&lane->cons);
+	while (spent < window && !need_resched()) {
+		if (vbus_evq_ready(&lane->cons)) {
+			spin->won++;
+			return;
+		}
+		cpu_relax();
+		spent = local_clock() - start;
+	}
+	spin->lost++;
+	spin->spent_ns = spent;
+	spin->after = true;
+}
+
+static void spin_once(struct vbus_lane *lane)
+{
+	bool own;
+
+	/* follow the lane's interrupt; the CPU may be gone, then do without */
+	if (READ_ONCE(lane->spin.cpu) != raw_smp_processor_id())
+		set_cpus_allowed_ptr(current, cpumask_of(lane->spin.cpu));
+	preempt_disable();
+	own = single_task_running() && napi_schedule_prep(&lane->napi);
+	if (own)
+		spin_look(lane);
+	preempt_enable();
+	if (own) {
+		local_bh_disable();
+		__napi_schedule(&lane->napi);
+		local_bh_enable();
+	}
+	cond_resched();
+}
+
+static int spin_thread(void *arg)
+{
+	struct vbus_lane *lane = arg;
+
+	sched_set_normal(current, MAX_NICE);
+	while (!kthread_should_stop()) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (!READ_ONCE(lane->spin.wanted)) {
+			if (!kthread_should_stop())
+				schedule();
+			__set_current_state(TASK_RUNNING);
+			continue;
+		}
+		__set_current_state(TASK_RUNNING);
+		WRITE_ONCE(lane->spin.wanted, false);
+		spin_once(lane);
+	}
+	return 0;
+}
+
+/**
+ * vbus_spin_calibrate() - find out what a doorbell costs, and tell the host
+ * @guest:	bus, attached
+ *
+ * Process context.  The host looks at its queue in vain each time.  The shortest
+ * counts: the others were disturbed.
+ */
+void vbus_spin_calibrate(struct vbus_guest *guest)
+{
+	u64 start, best = COST_MAX_NS;
+	unsigned long flags;
+	u32 i;
+
+	for (i = 0; i < CALIBRATIONS && READ_ONCE(guest->live); i++) {
+		preempt_disable();
+		start = local_clock();
+		guest->ops->doorbell(guest, 0);
+		best = min(best, local_clock() - start);
+		preempt_enable();
+		cond_resched();
+	}
+	guest->doorbell_ns = best;
+	for (i = 0; i < guest->nlanes; i++) {
+		struct vbus_lane *lane = &guest->lane[i];
+
+		spin_lock_irqsave(&lane->lock, flags);
+		vbus_evq_tell_cost(&lane->prod, best);
+		spin_unlock_irqrestore(&lane->lock, flags);
+	}
+}
+
+int vbus_spin_init(struct vbus_lane *lane)
+{
+	struct task_struct *task;
+
+	task = kthread_run(spin_thread, lane, "vbus%d/%u", lane->guest->id,
+			   lane->index);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	lane->spin.task = task;
+	return 0;
+}
+
+void vbus_spin_exit(struct vbus_lane *lane)
+{
+	kthread_stop(lane->spin.task);
+}
