@@ -17,7 +17,7 @@ MODULE_PARM_DESC(evq_slots, "slots of an event queue, more than queues on a bus"
 
 #define SPIN_US_MAX	10000u
 
-static unsigned int spin_us = 200;
+static unsigned int spin_us = 500;
 module_param(spin_us, uint, 0444);
 MODULE_PARM_DESC(spin_us, "how long at most an idle CPU looks for signals before it sleeps, 0: not at all; later: spin_us of each bus");
 

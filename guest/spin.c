@@ -11,11 +11,11 @@
  * CPU; it schedules the poll in any case, which takes what there is and arms.
  * So the lane is unarmed only while somebody looks at it.
  *
- * How long: no longer than a doorbell and what the host says of its interrupt
- * cost, measured, since the two stand for the exit of the halt and the way back.
- * Within that it is learnt, as the kernel's halt polling does: longer if the
- * CPU was idle for less than that when the interrupt came, shorter if it was for
- * more.  A CPU without idle accounting (nohz=off) never spins.
+ * How long: no longer than a sleep costs.  That is a handful of traps, each about
+ * as dear as a doorbell, which is measured, and the interrupt, whose cost the
+ * host tells.  Within that it is learnt, as the kernel's halt polling does: longer
+ * if the CPU was idle for less than that when the interrupt came, shorter if it
+ * was for more.  A CPU without idle accounting (nohz=off) never spins.
  */
 #include <linux/kthread.h>
 #include <linux/sched.h>
@@ -26,6 +26,12 @@
 
 #define SPIN_MIN_NS	(10u * NSEC_PER_USEC)	/* spinning begins with this */
 #define COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
+/*
+ * Traps of a sleep: the tick's timer is put off, the CPU halts, the interrupt
+ * ends, the timer is put back, and often one to open the window for the
+ * interrupt.  Counted with kvm:kvm_exit and kvm:kvm_msr, see docs/performance.md.
+ */
+#define SLEEP_TRAPS	5u
 #define CALIBRATIONS	64			/* doorbells to find their cost */
 
 /* The longest spin that can pay. */
@@ -35,7 +41,7 @@ static u32 spin_max(const struct vbus_lane *lane)
 	/* the host's word, read once; a lie costs otherwise idle time */
 	u32 interrupt = min(vbus_evq_cost(&lane->cons), COST_MAX_NS);
 
-	return min(lane->guest->doorbell_ns + interrupt, cap);
+	return min(SLEEP_TRAPS * lane->guest->doorbell_ns + interrupt, cap);
 }
 
 static u64 spin_cpu_idle_us(void)

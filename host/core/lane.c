@@ -74,8 +74,10 @@ static void vbus_lane_take(struct vbus_lane *lane)
 
 	n = vbus_evq_take(&lane->g2h, ids, ARRAY_SIZE(ids));
 	lane->stats.kicks += n;
-	if (n)
+	if (n) {
+		vbus_lane_heard(lane);
 		trace_vbus_kicks(lane, n);
+	}
 	for (i = 0; i < n; i++) {
 		q = rcu_dereference_bh(lane->bus->signal[ids[i]]);
 		if (q && q->lane == lane && q->live && list_empty(&q->node))

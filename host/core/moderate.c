@@ -13,10 +13,10 @@
  *    How long within that is learnt, as the kernel's halt polling does.  Then it
  *    naps: it looks again by a timer, at growing intervals, which costs the host
  *    little and the guest nothing;
- *  - interrupts are held back for up to bus->hold_us: a guest that sends, be it
- *    data or acknowledgements, looks at its event queue while it does so.  When
- *    the guest's next signal is overdue, which says that it may have gone to
- *    sleep, what is held is let go at once.
+ *  - interrupts are held back for up to bus->hold_us, if the guest is awake: one
+ *    that sends, be it data or acknowledgements, looks at its event queue while
+ *    it does so.  When its next signal is overdue, which says that it may have
+ *    gone to sleep, nothing is held any more, and what is held is let go.
  *
  * Everything else, a request and its answer above all, is never delayed.
  *
@@ -35,6 +35,7 @@
 #define VBUS_BULK_NS	(2 * NSEC_PER_MSEC)
 #define VBUS_SPIN_MIN_NS	(10u * NSEC_PER_USEC)	/* spinning begins with this */
 #define VBUS_COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
+#define VBUS_BEATS		3	/* silence that is no chance, in average intervals */
 #define VBUS_AVERAGE		8	/* samples that an average remembers */
 
 /**
@@ -65,6 +66,26 @@ static void vbus_average(u32 *average, u64 sample)
 	int now = min_t(u64, sample, VBUS_COST_MAX_NS);
 
 	*average += (now - (int)*average) / VBUS_AVERAGE;
+}
+
+/**
+ * vbus_lane_heard() - signals of the guest were taken
+ * @lane:	lane, by its owner
+ */
+void vbus_lane_heard(struct vbus_lane *lane)
+{
+	u64 now = local_clock();
+
+	vbus_average(&lane->beat_ns, now - lane->heard_at);
+	WRITE_ONCE(lane->heard_at, now);
+}
+
+/* Has the guest given a sign of life that it would give if it were awake? */
+static bool vbus_lane_is_awake(const struct vbus_lane *lane)
+{
+	return local_clock() - READ_ONCE(lane->heard_at) <
+	       VBUS_BEATS * (u64)READ_ONCE(lane->beat_ns) ||
+	       data_race(vbus_evq_ready(&lane->g2h));
 }
 
 /* The longest spin that can pay: what a doorbell and a wake-up cost here. */
@@ -211,7 +232,7 @@ bool vbus_lane_hold(struct vbus_lane *lane)
 	lockdep_assert_held(&lane->push_lock);
 	if (lane->held)
 		return true;
-	if (!hold_us || !vbus_lane_is_bulk(lane))
+	if (!hold_us || !vbus_lane_is_bulk(lane) || !vbus_lane_is_awake(lane))
 		return false;
 	lane->held = true;
 	lane->stats.held++;

@@ -119,6 +119,8 @@ struct vbus_lane_stats {
  * @bulk_until:	local_clock() until which the lane counts as moving bulk data
  * @idle_at:	local_clock() when the worker last ran out of work; by the owner
  * @woken_at:	local_clock() when it was last woken, 0: it has run since
+ * @heard_at:	local_clock() when signals were last taken; by the owner
+ * @beat_ns:	how long it is between that on average; by the owner
  * @spin_ns:	how long spinning for more has been worth it; by the owner
  * @gap_ns:	how long it took on average when work did come; by the owner
  * @doorbell_ns: what the guest says that its doorbell costs it; by the owner
@@ -145,6 +147,8 @@ struct vbus_lane {
 	u64 bulk_until;
 	u64 idle_at;
 	u64 woken_at;
+	u64 heard_at;
+	u32 beat_ns;
 	u32 spin_ns;
 	u32 gap_ns;
 	u32 doorbell_ns;
@@ -181,6 +185,7 @@ bool vbus_lane_is_bulk(const struct vbus_lane *lane);
 bool vbus_lane_wait(struct vbus_lane *lane);
 void vbus_lane_woken(struct vbus_lane *lane);
 void vbus_lane_running(struct vbus_lane *lane);
+void vbus_lane_heard(struct vbus_lane *lane);
 void vbus_lane_raised(struct vbus_lane *lane, u64 ns);
 bool vbus_lane_hold(struct vbus_lane *lane);
 void vbus_lane_release(struct vbus_lane *lane);
