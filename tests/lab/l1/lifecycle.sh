@@ -52,9 +52,10 @@ is "$(attr "$b/b0/lanes")" 1 "bus: lanes is 1 at first"
 is "$(attr "$b/b0/address")" "" "bus: address is empty when inert"
 is "$(attr "$b/b0/memory")" 0 "bus: memory is 0 without a guest"
 like "$(attr "$b/b0/stats")" '^lane doorbells [a-z_ ]+$' "bus: stats has names only when inert"
-for a in "spin_us 10000" "hold_us 10000" "bulk_bytes 4294967295"; do
+for a in "spin_us 10000" "nap_us 10000" "hold_us 10000" "bulk_bytes 4294967295"; do
 	read -r name most <<<"$a"
 	like "$(attr "$b/b0/$name")" '^[0-9]+$' "bus: $name is a number"
+	gives OK "bus: $name takes 0" write "$b/b0/$name" 0
 	gives EINVAL "bus: $name takes no nonsense" write "$b/b0/$name" x
 	gives ERANGE "bus: $name takes no more than $most" write "$b/b0/$name" $((most + 1))
 	gives OK "bus: $name takes $most" write "$b/b0/$name" "$most"
@@ -71,7 +72,7 @@ gives EINVAL "bus: without lanes it cannot be enabled" write "$b/b0/enable" 1
 logged "bus b0: cannot be enabled without lanes" "bus: the log says that there are no lanes"
 gives OK "bus: lanes can be written with a newline" write "$b/b0/lanes" $'3\n'
 is "$(attr "$b/b0/lanes")" 3 "bus: lanes reads what was written"
-for a in address state memory stats; do
+for a in address state memory stats costs; do
 	gives EACCES "bus: $a cannot be written" open "$b/b0/$a"
 done
 
@@ -156,7 +157,7 @@ like "$(attr "$b/b0/address")" '^/dev/vhost-vdpa-[0-9]+$' "bus: address is a dev
 is "$([[ -c $(attr "$b/b0/address") ]] && echo yes)" yes "bus: that device exists"
 is "$(attr "$b/b0/memory")" 0 "bus: memory is 0 without a guest, live"
 is "$(attr "$b/b0/stats" | grep -c '^[0-2] 0 0 ')" 3 "bus: stats has a line for each lane"
-for a in spin_us hold_us bulk_bytes; do
+for a in spin_us nap_us hold_us bulk_bytes; do
 	gives OK "bus: $a of a live bus" write "$b/b0/$a" 100
 	is "$(attr "$b/b0/$a")" 100 "bus: $a of a live bus reads what was written"
 done

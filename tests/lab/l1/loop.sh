@@ -89,6 +89,13 @@ passes "virtio_vdpa attaches the bus" await "attached" bus_state l0 attached
 is "$(cat "$CFS/buses/l0/address")" loop "its address says that it is a loop"
 is "$(cat "$CFS/buses/l0/memory")" 0 "all memory is reached, none is counted"
 gives EBUSY "the bus cannot be disabled while it is attached" write "$CFS/buses/l0/enable" 0
+guest=$(echo /sys/bus/vbus/devices/vbus[0-9])
+like "$(cat "$guest/doorbell_ns")" '^[1-9][0-9]{1,6}$' "the guest side has measured its doorbell"
+is "$(cat "$guest/spin_us")" 500 "guest side: spin_us is 500 at first"
+gives EINVAL "guest side: spin_us takes no nonsense" write "$guest/spin_us" x
+gives ERANGE "guest side: spin_us takes no more than 10000" write "$guest/spin_us" 10001
+is "$(cat "$guest/spin_us")" 500 "guest side: a refused value changes nothing"
+gives OK "guest side: spin_us takes 10000" write "$guest/spin_us" 10000
 passes "a device is plugged in while it is attached" "$VBUS" plug v0 l0
 passes "the driver opens it" await "open" dev_state v0 open
 passes "both ends come up" bring_up
@@ -128,6 +135,38 @@ wait_streams()
 passes "two queue pairs: 16 streams at once, every byte right" await "16 streams" wait_streams
 is "$(($(lane_stat l0 0 kicks) > kicks0 && $(lane_stat l0 1 kicks) > kicks1))" 1 \
 	"two queue pairs: both lanes carry signals"
+
+# --------------------------------------------------------------- moderation
+
+guest_spins()
+{
+	awk 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i }
+		NR > 1 { n += $col["spins_won"] + $col["spins_lost"] }
+		END { print n + 0 }' "$guest/lane_stats"
+}
+host_waits()
+{
+	echo $(($(lane_stat l0 0 spins_won) + $(lane_stat l0 0 spins_lost) +
+		$(lane_stat l0 0 naps_won) + $(lane_stat l0 0 naps_lost)))
+}
+for a in spin_us nap_us hold_us; do
+	echo 0 >"$CFS/buses/l0/$a"
+done
+echo 0 >"$guest/spin_us"
+traffic "before nobody waits" 8		# whoever waits now has ended after this
+spins=$(guest_spins)
+waits=$(host_waits)
+held=$(lane_stat l0 0 held)
+traffic "all waiting turned off" 32
+is "$(guest_spins)" "$spins" "guest side: with spin_us 0 it never spins"
+is "$(host_waits)" "$waits" "with spin_us and nap_us 0 the worker never waits"
+is "$(lane_stat l0 0 held)" "$held" "with hold_us 0 no interrupt is held back"
+echo 100 >"$CFS/buses/l0/nap_us"
+traffic "naps" 32
+is "$(($(host_waits) > waits))" 1 "with nap_us 100 the worker naps"
+echo 500 >"$guest/spin_us"
+echo 400 >"$CFS/buses/l0/spin_us"
+echo 1000 >"$CFS/buses/l0/hold_us"
 
 # ----------------------------------------------------------------- offloads
 
