@@ -340,12 +340,20 @@ static ssize_t doorbell_ns_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(doorbell_ns);
 
+static ssize_t sleep_ns_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "%u\n", to_vbus_guest(dev)->sleep_ns);
+}
+static DEVICE_ATTR_RO(sleep_ns);
+
 static struct attribute *bus_guest_attrs[] = {
 	&dev_attr_session.attr,
 	&dev_attr_lanes.attr,
 	&dev_attr_lane_stats.attr,
 	&dev_attr_spin_us.attr,
 	&dev_attr_doorbell_ns.attr,
+	&dev_attr_sleep_ns.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(bus_guest);

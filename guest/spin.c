@@ -11,28 +11,26 @@
  * CPU; it schedules the poll in any case, which takes what there is and arms.
  * So the lane is unarmed only while somebody looks at it.
  *
- * How long: no longer than a sleep costs.  That is a handful of traps, each about
- * as dear as a doorbell, which is measured, and the interrupt, whose cost the
- * host tells.  Within that it is learnt, as the kernel's halt polling does: longer
- * if the CPU was idle for less than that when the interrupt came, shorter if it
- * was for more.  A CPU without idle accounting (nohz=off) never spins.
+ * How long: no longer than a sleep costs.  That is what a timer comes late when
+ * the CPU slept, which is measured, and what raising the interrupt costs the host,
+ * which it tells.  Within that it is learnt, as the kernel's halt polling does:
+ * longer if the CPU was idle for less than that when the interrupt came, shorter
+ * if it was for more.  A CPU without idle accounting (nohz=off) never spins.
  */
+#include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/stat.h>
+#include <linux/sort.h>
 #include <linux/tick.h>
 #include "guest.h"
 
 #define SPIN_MIN_NS	(10u * NSEC_PER_USEC)	/* spinning begins with this */
 #define COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
-/*
- * Traps of a sleep: the tick's timer is put off, the CPU halts, the interrupt
- * ends, the timer is put back, and often one to open the window for the
- * interrupt.  Counted with kvm:kvm_exit and kvm:kvm_msr, see docs/performance.md.
- */
-#define SLEEP_TRAPS	5u
 #define CALIBRATIONS	64			/* doorbells to find their cost */
+#define SLEEPS		15			/* sleeps to find theirs */
+#define SLEEP_NS	(100 * NSEC_PER_USEC)	/* enough for the CPU to halt */
 
 /* The longest spin that can pay. */
 static u32 spin_max(const struct vbus_lane *lane)
@@ -41,7 +39,7 @@ static u32 spin_max(const struct vbus_lane *lane)
 	/* the host's word, read once; a lie costs otherwise idle time */
 	u32 interrupt = min(vbus_evq_cost(&lane->cons), COST_MAX_NS);
 
-	return min(SLEEP_TRAPS * lane->guest->doorbell_ns + interrupt, cap);
+	return min(lane->guest->sleep_ns + interrupt, cap);
 }
 
 static u64 spin_cpu_idle_us(void)
@@ -150,17 +148,10 @@ static int spin_thread(void *arg)
 	return 0;
 }
 
-/**
- * vbus_spin_calibrate() - find out what a doorbell costs, and tell the host
- * @guest:	bus, attached
- *
- * Process context.  The host looks at its queue in vain each time.  The shortest
- * counts: the others were disturbed.
- */
-void vbus_spin_calibrate(struct vbus_guest *guest)
+/* The shortest of many: the others were disturbed. */
+static u32 spin_doorbell_cost(struct vbus_guest *guest)
 {
 	u64 start, best = COST_MAX_NS;
-	unsigned long flags;
 	u32 i;
 
 	for (i = 0; i < CALIBRATIONS && READ_ONCE(guest->live); i++) {
@@ -171,12 +162,51 @@ void vbus_spin_calibrate(struct vbus_guest *guest)
 		preempt_enable();
 		cond_resched();
 	}
-	guest->doorbell_ns = best;
+	return best;
+}
+
+static int spin_compare(const void *a, const void *b)
+{
+	return *(const u32 *)a < *(const u32 *)b ? -1 : 1;
+}
+
+/* The median of a few: some found the CPU awake, others had to wait for it. */
+static u32 spin_sleep_cost(void)
+{
+	u32 late[SLEEPS], i;
+	ktime_t start, timeout;
+
+	for (i = 0; i < SLEEPS; i++) {
+		start = ktime_get();
+		timeout = ns_to_ktime(SLEEP_NS);
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		schedule_hrtimeout(&timeout, HRTIMER_MODE_REL);
+		late[i] = clamp_t(s64, ktime_to_ns(ktime_sub(ktime_get(), start)) -
+				  SLEEP_NS, 0, COST_MAX_NS);
+	}
+	sort(late, SLEEPS, sizeof(*late), spin_compare, NULL);
+	return late[SLEEPS / 2];
+}
+
+/**
+ * vbus_spin_calibrate() - find out what things cost here, and tell the host
+ * @guest:	bus, attached
+ *
+ * Process context, sleeps for milliseconds.  The host looks at its queue in vain
+ * some times.
+ */
+void vbus_spin_calibrate(struct vbus_guest *guest)
+{
+	unsigned long flags;
+	u32 i;
+
+	guest->doorbell_ns = spin_doorbell_cost(guest);
+	guest->sleep_ns = spin_sleep_cost();
 	for (i = 0; i < guest->nlanes; i++) {
 		struct vbus_lane *lane = &guest->lane[i];
 
 		spin_lock_irqsave(&lane->lock, flags);
-		vbus_evq_tell_cost(&lane->prod, best);
+		vbus_evq_tell_cost(&lane->prod, guest->doorbell_ns);
 		spin_unlock_irqrestore(&lane->lock, flags);
 	}
 }

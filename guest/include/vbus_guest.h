@@ -400,6 +400,7 @@ struct vbus_transport_ops {
  * @lane:	the lanes
  * @spin_us:	how long at most to look for signals before sleep
  * @doorbell_ns: what a doorbell costs here
+ * @sleep_ns:	how late a sleeping CPU is
  *
  * @ctl_lock:	one request at a time; protects @live, @broken and @quiet, which
  *		others may read
@@ -431,6 +432,7 @@ struct vbus_guest {
 	struct vbus_lane *lane;
 	u32 spin_us;
 	u32 doorbell_ns;
+	u32 sleep_ns;
 
 	struct mutex ctl_lock;	/* see above */
 	bool live;

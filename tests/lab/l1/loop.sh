@@ -91,6 +91,7 @@ is "$(cat "$CFS/buses/l0/memory")" 0 "all memory is reached, none is counted"
 gives EBUSY "the bus cannot be disabled while it is attached" write "$CFS/buses/l0/enable" 0
 guest=$(echo /sys/bus/vbus/devices/vbus[0-9])
 like "$(cat "$guest/doorbell_ns")" '^[1-9][0-9]{1,6}$' "the guest side has measured its doorbell"
+like "$(cat "$guest/sleep_ns")" '^[1-9][0-9]{1,6}$' "the guest side has measured its sleep"
 is "$(cat "$guest/spin_us")" 500 "guest side: spin_us is 500 at first"
 gives EINVAL "guest side: spin_us takes no nonsense" write "$guest/spin_us" x
 gives ERANGE "guest side: spin_us takes no more than 10000" write "$guest/spin_us" 10001
