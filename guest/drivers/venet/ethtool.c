@@ -153,7 +153,16 @@ static void venet_get_channels(struct net_device *dev,
 	struct venet *v = netdev_priv(dev);
 
 	channels->max_combined = v->npairs;
-	channels->combined_count = v->npairs;
+	channels->combined_count = v->active;
+}
+
+static int venet_set_channels(struct net_device *dev,
+			      struct ethtool_channels *channels)
+{
+	/* the net core has compared it with max_combined */
+	if (!channels->combined_count)
+		return -EINVAL;
+	return venet_set_pairs(netdev_priv(dev), channels->combined_count);
 }
 
 static int venet_get_link_ksettings(struct net_device *dev,
@@ -179,6 +188,7 @@ const struct ethtool_ops venet_ethtool_ops = {
 	.get_ringparam = venet_get_ringparam,
 	.set_ringparam = venet_set_ringparam,
 	.get_channels = venet_get_channels,
+	.set_channels = venet_set_channels,
 	.get_link_ksettings = venet_get_link_ksettings,
 	.get_ts_info = ethtool_op_get_ts_info,
 };

@@ -13,6 +13,8 @@
 #include <linux/virtio_net.h>
 #include "venet.h"
 
+#define VENET_DRAIN_TRIES	20	/* looks at what the host has not taken yet */
+
 /* Receive features that this kernel can make use of. */
 static const u64 venet_rx_features =
 	VENET_F_RX_CSUM | VENET_F_RX_TSO4 | VENET_F_RX_TSO6
@@ -83,7 +85,7 @@ static int venet_start(struct venet *v)
 {
 	u64 features = v->features & (VENET_F_TX_CSUM | VENET_F_TX_TSO4 |
 				      VENET_F_TX_TSO6 | VENET_F_TX_USO);
-	struct venet_start start = { .pairs = cpu_to_le32(v->npairs) };
+	struct venet_start start = { .pairs = cpu_to_le32(v->active) };
 	int ret;
 
 	if (v->dev->features & NETIF_F_RXCSUM)
@@ -131,7 +133,7 @@ int venet_up(struct venet *v)
 	u32 i;
 
 	ASSERT_RTNL();
-	for (i = 0; i < v->npairs; i++) {
+	for (i = 0; i < v->active; i++) {
 		pair = &v->pair[i];
 		err = venet_rx_create(pair);
 		if (err)
@@ -150,16 +152,17 @@ int venet_up(struct venet *v)
 	if (err)
 		goto release;
 
-	for (i = 0; i < v->npairs; i++) {
+	WRITE_ONCE(v->running, true);
+	for (i = 0; i < v->active; i++) {
 		pair = &v->pair[i];
 		napi_enable(&pair->napi);
 		/* the host did not look before START */
 		vbus_guest_queue_kick(pair->rx.q);
 		/* signals before napi_enable() went nowhere: look once */
 		venet_pair_schedule(pair);
+		/* those of pairs that are not in use stay stopped */
+		netif_tx_wake_queue(netdev_get_tx_queue(v->dev, i));
 	}
-	v->running = true;
-	netif_tx_wake_all_queues(v->dev);
 	return 0;
 
 release:
@@ -167,9 +170,44 @@ release:
 	return err;
 }
 
+/* A CPU transmits on the pair whose lane interrupts it. */
+static void venet_setup_xps(struct venet *v)
+{
+	u32 i;
+
+	if (v->active == 1)
+		return;
+	for (i = 0; i < v->active; i++)
+		netif_set_xps_queue(v->dev,
+				    cpumask_of(vbus_guest_lane_cpu(v->pair[i].poll.lane)),
+				    i);
+}
+
+/*
+ * Nobody sends any more: give the host a moment to take what was sent, so that
+ * it is not lost.  A host that does not is not waited for.
+ */
+static void venet_drain(struct venet *v)
+{
+	bool done = false;
+	int tries;
+	u32 i;
+
+	for (tries = 0; tries < VENET_DRAIN_TRIES && !done; tries++) {
+		if (tries)
+			usleep_range(500, 1000);
+		done = true;
+		for (i = 0; i < v->active; i++)
+			done &= venet_tx_idle(&v->pair[i]);
+	}
+}
+
 /**
  * venet_down() - stop sending and receiving
  * @v:		device, running or not; rtnl held
+ *
+ * What was sent is given a moment to reach the host, and what the host had
+ * delivered when it stopped is received, as far as one poll goes.
  */
 void venet_down(struct venet *v)
 {
@@ -178,22 +216,65 @@ void venet_down(struct venet *v)
 	ASSERT_RTNL();
 	if (!v->running)
 		return;
-	v->running = false;
-	/* in this order, since a poll may wake a queue */
-	for (i = 0; i < v->npairs; i++)
-		napi_disable(&v->pair[i].napi);
+	/*
+	 * In this order: a poll wakes a queue only while it sees @running under
+	 * the lock that netif_tx_disable() takes after it was cleared.
+	 */
+	WRITE_ONCE(v->running, false);
 	netif_tx_disable(v->dev);
-	for (i = 0; i < v->npairs; i++) {
-		cancel_delayed_work_sync(&v->pair[i].refill);
-		/* a poll that napi_disable() ended kept its claim */
-		vbus_guest_poll_end(&v->pair[i].poll);
-	}
+	venet_drain(v);
 	/*
 	 * The host stops using the buffers.  Whether it heard us is for
 	 * venet_release() to find out.
 	 */
 	vbus_guest_call(v->vdev, VENET_CALL_STOP, NULL, 0, NULL, 0);
+	for (i = 0; i < v->active; i++) {
+		/* its last poll: napi_disable() waits for it */
+		venet_pair_schedule(&v->pair[i]);
+		napi_disable(&v->pair[i].napi);
+		cancel_delayed_work_sync(&v->pair[i].refill);
+		/* a poll that napi_disable() ended kept its claim */
+		vbus_guest_poll_end(&v->pair[i].poll);
+	}
 	venet_release(v);
+}
+
+/**
+ * venet_set_pairs() - change the number of queue pairs in use
+ * @v:		device, running or not; rtnl held
+ * @pairs:	1..@v->npairs
+ *
+ * Return: 0 or an errno: nothing has changed, unless the log says otherwise.
+ */
+int venet_set_pairs(struct venet *v, u32 pairs)
+{
+	u32 old = v->active;
+	bool running;
+	int err;
+
+	ASSERT_RTNL();
+	if (pairs == old)
+		return 0;
+	running = v->running;
+	venet_down(v);
+	/* shrinking drops what waits in front of the queues that go */
+	err = netif_set_real_num_queues(v->dev, pairs, pairs);
+	if (err)
+		goto restart;
+	v->active = pairs;
+	err = running ? venet_up(v) : 0;
+	if (!err) {
+		/* those of queues that had gone are forgotten */
+		venet_setup_xps(v);
+		return 0;
+	}
+	v->active = old;
+	if (netif_set_real_num_queues(v->dev, old, old))
+		netdev_err(v->dev, "cannot go back to %u pairs\n", old);
+restart:
+	if (running && venet_up(v))
+		netdev_err(v->dev, "cannot restart with %u pairs\n", old);
+	return err;
 }
 
 /* net_device */
@@ -356,19 +437,6 @@ static void venet_free(struct venet *v)
 	free_netdev(v->dev);
 }
 
-/* A CPU transmits on the pair whose lane interrupts it. */
-static void venet_setup_xps(struct venet *v)
-{
-	u32 i;
-
-	if (v->npairs == 1)
-		return;
-	for (i = 0; i < v->npairs; i++)
-		netif_set_xps_queue(v->dev,
-				    cpumask_of(vbus_guest_lane_cpu(v->pair[i].poll.lane)),
-				    i);
-}
-
 /* Bus driver */
 
 static int venet_probe(struct vbus_device *vdev)
@@ -395,6 +463,7 @@ static int venet_probe(struct vbus_device *vdev)
 	v->vdev = vdev;
 	v->dma_dev = vbus_guest_dma_dev(vdev);
 	v->npairs = pairs;
+	v->active = pairs;
 	v->features = le64_to_cpu(info.features) & VENET_F_ALL;
 	v->rx_log2 = VENET_RX_LOG2;
 	v->tx_log2 = VENET_TX_LOG2;

@@ -169,9 +169,26 @@ void venet_tx_poll(struct venet_pair *pair, int budget)
 	else if (!__netif_tx_trylock(txq))
 		return;
 	tx_reap(pair, budget);
-	if (netif_tx_queue_stopped(txq))
+	if (netif_tx_queue_stopped(txq) && READ_ONCE(pair->venet->running))
 		tx_settle(pair, txq, budget);
 	__netif_tx_unlock(txq);
+}
+
+/**
+ * venet_tx_idle() - has the host answered all that was sent?
+ * @pair:	pair; process context
+ */
+bool venet_tx_idle(struct venet_pair *pair)
+{
+	struct netdev_queue *txq = netdev_get_tx_queue(pair->venet->dev,
+						       pair->index);
+	bool idle;
+
+	__netif_tx_lock_bh(txq);
+	tx_reap(pair, 0);
+	idle = pair->tx.tail == pair->tx.q->sub.pos;
+	__netif_tx_unlock_bh(txq);
+	return idle;
 }
 
 /* Packet descriptor of @skb, 0 if it needs none, or -errno: not to be sent. */

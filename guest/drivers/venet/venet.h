@@ -139,11 +139,13 @@ struct venet_pair {
  * @dma_dev:	for the DMA API, or NULL
  * @pair:	queue pairs
  * @npairs:	number of them
+ * @active:	... that are in use, the first ones; rtnl
  * @features:	VENET_F_* of the host
  * @speed:	Mbit/s, 0: not known
  * @rx_log2:	log2 of the receive rings; rtnl
  * @tx_log2:	log2 of the transmit rings; rtnl
- * @running:	queues exist and packets flow; rtnl
+ * @running:	queues exist and packets flow; rtnl.  Polls read it under the tx
+ *		lock
  */
 struct venet {
 	struct net_device *dev;
@@ -151,6 +153,7 @@ struct venet {
 	struct device *dma_dev;
 	struct venet_pair *pair;
 	u32 npairs;
+	u32 active;
 	u64 features;
 	u32 speed;
 	u32 rx_log2;
@@ -177,11 +180,13 @@ static inline void venet_rx_count(struct venet_rx *rx, enum venet_rx_stat i,
 /* main.c */
 int venet_up(struct venet *v);
 void venet_down(struct venet *v);
+int venet_set_pairs(struct venet *v, u32 pairs);
 
 /* tx.c */
 int venet_tx_create(struct venet_pair *pair);
 bool venet_tx_unregister(struct venet_tx *tx);
 void venet_tx_free(struct venet_pair *pair, bool released);
+bool venet_tx_idle(struct venet_pair *pair);
 void venet_tx_poll(struct venet_pair *pair, int budget);
 netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev);
 void venet_tx_stats(struct venet_tx *tx, u64 *stat);

@@ -115,7 +115,7 @@ static u32 venet_start(struct venet_host *venet, const void *in, size_t len)
 	if (venet->running)
 		return VBUS_EBUSY;
 	WRITE_ONCE(venet->features, features);
-	venet->active = pairs;
+	WRITE_ONCE(venet->active, pairs);
 	WRITE_ONCE(venet->running, true);
 	netif_tx_wake_all_queues(venet->netdev);
 	if (READ_ONCE(venet->link))

@@ -61,7 +61,7 @@ struct venet_pair {
  * @link:	carrier that the guest sees
  * @running:	between START and STOP; bus->lock to change
  * @features:	VENET_F_* in use
- * @active:	queue pairs in use
+ * @active:	queue pairs in use, since the last START; bus->lock to change
  * @pair:	queue pairs
  */
 struct venet_host {
