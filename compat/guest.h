@@ -6,6 +6,7 @@
 #ifndef VBUS_COMPAT_GUEST_H
 #define VBUS_COMPAT_GUEST_H
 
+#include <linux/dim.h>
 #include <linux/netdevice.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
@@ -99,6 +100,35 @@ static inline void vbus_compat_pool_napi(struct page_pool_params *params,
 #else
 	(void)params;
 	(void)napi;
+#endif
+}
+
+/* A kernel has the library only if some driver of its own wants it. */
+#define VBUS_COMPAT_DIM	IS_ENABLED(CONFIG_DIMLIB)
+
+/* 6.13: the sample by address */
+static inline void vbus_compat_net_dim(struct dim *dim,
+				       struct dim_sample *sample)
+{
+#if !IS_ENABLED(CONFIG_DIMLIB)
+	(void)dim;
+	(void)sample;
+#elif defined(VBUS_HAVE_DIM_POINTER)
+	net_dim(dim, sample);
+#else
+	net_dim(dim, *sample);
+#endif
+}
+
+/* What the present profile means. */
+static inline struct dim_cq_moder
+vbus_compat_dim_moderation(const struct dim *dim)
+{
+#if IS_ENABLED(CONFIG_DIMLIB)
+	return net_dim_get_rx_moderation(dim->mode, dim->profile_ix);
+#else
+	(void)dim;
+	return (struct dim_cq_moder){};
 #endif
 }
 

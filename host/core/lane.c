@@ -238,14 +238,25 @@ void vbus_lane_raise(struct vbus_lane *lane)
 	vbus_lane_raised(lane, local_clock() - start);
 }
 
+/*
+ * Is the guest asleep, waiting for an interrupt that is held back?  If it has
+ * taken all but the signal just pushed, it has looked by itself.
+ */
+static bool vbus_lane_sleeps_held(const struct vbus_lane *lane)
+{
+	return lane->held && lane->h2g.pos - lane->h2g.cons > 1;
+}
+
 /**
- * vbus_lane_signal() - push a signal to the guest
+ * vbus_lane_signal_coalesced() - push a signal that the guest lets wait
  * @lane:	lane
  * @sig:	signal id, smaller than the slots of the session
+ * @usecs:	how long its interrupt may be held back, 0: as long as the lane's
+ *		moderation says
  *
  * Bottom halves are off.  Nothing happens on a lane that is not live.
  */
-void vbus_lane_signal(struct vbus_lane *lane, u32 sig)
+void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs)
 {
 	enum vbus_evq_push result;
 
@@ -256,8 +267,10 @@ void vbus_lane_signal(struct vbus_lane *lane, u32 sig)
 	}
 	result = vbus_evq_push(&lane->h2g, sig);
 	lane->stats.signals++;
-	if (result == VBUS_EVQ_SIGNAL && vbus_lane_hold(lane))
-		result = VBUS_EVQ_QUEUED;
+	if (result == VBUS_EVQ_SIGNAL ||
+	    (result == VBUS_EVQ_QUEUED && vbus_lane_sleeps_held(lane)))
+		result = vbus_lane_hold(lane, usecs) ? VBUS_EVQ_QUEUED :
+						       VBUS_EVQ_SIGNAL;
 	if (result == VBUS_EVQ_SIGNAL)
 		lane->stats.interrupts++;
 	else if (result == VBUS_EVQ_COALESCED)
@@ -268,6 +281,19 @@ void vbus_lane_signal(struct vbus_lane *lane, u32 sig)
 	spin_unlock(&lane->push_lock);
 	if (result == VBUS_EVQ_SIGNAL)
 		vbus_lane_raise(lane);
+}
+EXPORT_SYMBOL_GPL(vbus_lane_signal_coalesced);
+
+/**
+ * vbus_lane_signal() - push a signal to the guest
+ * @lane:	lane
+ * @sig:	signal id, smaller than the slots of the session
+ *
+ * Bottom halves are off.  Nothing happens on a lane that is not live.
+ */
+void vbus_lane_signal(struct vbus_lane *lane, u32 sig)
+{
+	vbus_lane_signal_coalesced(lane, sig, 0);
 }
 EXPORT_SYMBOL_GPL(vbus_lane_signal);
 

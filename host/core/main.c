@@ -28,6 +28,7 @@ static_assert(sizeof(struct vbus_virtio_config) == 16);
 static_assert(sizeof(struct venet_info) == 32);
 static_assert(sizeof(struct venet_start) == 16);
 static_assert(sizeof(struct venet_mac) == 8);
+static_assert(sizeof(struct venet_coalesce) == 16);
 
 static int __init vbus_init(void)
 {

@@ -18,7 +18,9 @@
  *    it does so.  When its next signal is overdue, which says that it may have
  *    gone to sleep, nothing is held any more, and what is held is let go.
  *
- * Everything else, a request and its answer above all, is never delayed.
+ * Everything else, a request and its answer above all, is never delayed, unless
+ * the guest asked for it: a queue may have a time, and a number of units, that
+ * its interrupts are held back for (vbus_queue_coalesce()).
  *
  * Locking: @held under push_lock; @bulk_until is a hint and needs none; the
  * rest belongs to the lane's owner.
@@ -220,41 +222,69 @@ void vbus_lane_raised(struct vbus_lane *lane, u64 ns)
 }
 
 /**
- * vbus_lane_hold() - may an interrupt be held back?
+ * vbus_lane_hold() - may the interrupt of a signal be held back?
  * @lane:	lane; its push_lock is held
+ * @usecs:	how long the guest lets it wait; 0: it did not ask
+ *
+ * What the guest asked for goes before what the bus would do by itself.  A lane
+ * holds one interrupt for all of its signals, so the least patient one decides:
+ * what is held is let go earlier, or now, because of it.
  *
  * Return: true if it is held back, and will come if it proves to be needed.
+ * False: raise it now; nothing is held any more.
  */
-bool vbus_lane_hold(struct vbus_lane *lane)
+bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 {
-	unsigned int hold_us = READ_ONCE(lane->bus->hold_us);
+	bool asked = usecs;
+	ktime_t end;
 
 	lockdep_assert_held(&lane->push_lock);
-	if (lane->held)
-		return true;
-	if (!hold_us || !vbus_lane_is_bulk(lane) || !vbus_lane_is_awake(lane))
+	if (!asked && vbus_lane_is_bulk(lane) && vbus_lane_is_awake(lane))
+		usecs = READ_ONCE(lane->bus->hold_us);
+	if (!usecs) {
+		/* its timer finds nothing, or what is held by then */
+		if (lane->held)
+			trace_vbus_hold_end(lane, true);
+		WRITE_ONCE(lane->held, false);
 		return false;
-	lane->held = true;
-	lane->stats.held++;
-	trace_vbus_hold(lane);
-	hrtimer_start(&lane->hold, ns_to_ktime(hold_us * (u64)NSEC_PER_USEC), HRTIMER_MODE_REL_SOFT);
+	}
+	end = ktime_add_us(ktime_get(), usecs);
+	if (!lane->held) {
+		WRITE_ONCE(lane->stats.held, lane->stats.held + 1);
+		WRITE_ONCE(lane->hold_asked, asked);
+		WRITE_ONCE(lane->held, true);
+		trace_vbus_hold(lane, usecs);
+	} else {
+		if (!asked)
+			WRITE_ONCE(lane->hold_asked, false);
+		if (ktime_compare(end, lane->hold_end) >= 0)
+			return true;
+	}
+	WRITE_ONCE(lane->hold_end, end);
+	hrtimer_start(&lane->hold, end, HRTIMER_MODE_ABS_SOFT);
 	return true;
 }
 
-/* End a hold: raise the interrupt if the guest has not looked by itself. */
-static void vbus_lane_end_hold(struct vbus_lane *lane)
+/**
+ * vbus_lane_end_hold() - raise what is held, unless the guest has looked itself
+ * @lane:	lane
+ *
+ * Bottom halves are off.
+ */
+void vbus_lane_end_hold(struct vbus_lane *lane)
 {
 	bool raise = false;
 
 	spin_lock(&lane->push_lock);
 	if (lane->held) {
-		lane->held = false;
+		WRITE_ONCE(lane->held, false);
 		raise = test_bit(VBUS_LANE_LIVE, &lane->state) &&
 			vbus_evq_unconsumed(&lane->h2g);
 		if (raise)
 			lane->stats.interrupts++;
 		else
 			lane->stats.hold_saved++;
+		trace_vbus_hold_end(lane, raise);
 	}
 	spin_unlock(&lane->push_lock);
 	if (raise)
@@ -262,14 +292,14 @@ static void vbus_lane_end_hold(struct vbus_lane *lane)
 }
 
 /**
- * vbus_lane_release() - let go what is held back
+ * vbus_lane_release() - let go what the bus holds back by itself
  * @lane:	lane
  *
- * Process context.
+ * Process context.  What the guest asked to wait goes on waiting.
  */
 void vbus_lane_release(struct vbus_lane *lane)
 {
-	if (!READ_ONCE(lane->held))
+	if (!READ_ONCE(lane->held) || READ_ONCE(lane->hold_asked))
 		return;
 	local_bh_disable();
 	vbus_lane_end_hold(lane);
@@ -284,7 +314,7 @@ static enum hrtimer_restart vbus_lane_hold_expired(struct hrtimer *timer)
 
 void vbus_lane_moderate_init(struct vbus_lane *lane)
 {
-	hrtimer_init(&lane->hold, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	hrtimer_init(&lane->hold, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
 	lane->hold.function = vbus_lane_hold_expired;
 }
 

@@ -109,6 +109,48 @@ err_free:
 }
 
 /**
+ * vbus_queue_coalesce() - let the interrupts of a queue wait for company
+ * @q:		queue
+ * @usecs:	how long at most; 0: no longer than the lane's moderation says
+ * @units:	for how many units at most, see vbus_queue_count(); 0: any number
+ *
+ * Any time.
+ */
+void vbus_queue_coalesce(struct vbus_queue *q, u32 usecs, u32 units)
+{
+	WRITE_ONCE(q->hold_units, units);
+	WRITE_ONCE(q->hold_us, usecs);
+}
+EXPORT_SYMBOL_GPL(vbus_queue_coalesce);
+
+/**
+ * vbus_queue_count() - units that the guest has not been told of
+ * @q:		queue with a limit of units
+ * @units:	how many were published, and vbus_queue_signal() called if need be
+ *
+ * Bottom halves are off; serialised like the completion ring.
+ */
+void vbus_queue_count(struct vbus_queue *q, u32 units)
+{
+	struct vbus_lane *lane = q->lane;
+	u64 seq = READ_ONCE(lane->stats.held);
+
+	if (!READ_ONCE(lane->held)) {
+		q->units = 0;
+		return;
+	}
+	if (q->hold_seq != seq)
+		q->units = 0;
+	q->hold_seq = seq;
+	q->units += units;
+	if (q->units < READ_ONCE(q->hold_units))
+		return;
+	q->units = 0;
+	vbus_lane_end_hold(lane);
+}
+EXPORT_SYMBOL_GPL(vbus_queue_count);
+
+/**
  * vbus_queue_remove() - unregister a queue and wait for its users
  * @q:		queue of an open device
  */

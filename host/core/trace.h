@@ -44,9 +44,41 @@ DEFINE_EVENT(vbus_lane, vbus_hand_over,
 DEFINE_EVENT(vbus_lane, vbus_interrupt,
 	TP_PROTO(const struct vbus_lane *lane), TP_ARGS(lane));
 
-/* The lane's interrupt is held back. */
-DEFINE_EVENT(vbus_lane, vbus_hold,
-	TP_PROTO(const struct vbus_lane *lane), TP_ARGS(lane));
+/* The lane's interrupt is held back, for that long at most. */
+TRACE_EVENT(vbus_hold,
+	TP_PROTO(const struct vbus_lane *lane, u32 usecs),
+	TP_ARGS(lane, usecs),
+	TP_STRUCT__entry(
+		__string(bus, lane->bus->name)
+		__field(unsigned int, lane)
+		__field(u32, usecs)
+	),
+	TP_fast_assign(
+		__assign_str(bus);
+		__entry->lane = lane->index;
+		__entry->usecs = usecs;
+	),
+	TP_printk("bus=%s lane=%u usecs=%u", __get_str(bus), __entry->lane,
+		  __entry->usecs)
+);
+
+/* It is not held any more: raised, or saved because the guest has looked. */
+TRACE_EVENT(vbus_hold_end,
+	TP_PROTO(const struct vbus_lane *lane, bool raised),
+	TP_ARGS(lane, raised),
+	TP_STRUCT__entry(
+		__string(bus, lane->bus->name)
+		__field(unsigned int, lane)
+		__field(bool, raised)
+	),
+	TP_fast_assign(
+		__assign_str(bus);
+		__entry->lane = lane->index;
+		__entry->raised = raised;
+	),
+	TP_printk("bus=%s lane=%u %s", __get_str(bus), __entry->lane,
+		  __entry->raised ? "raised" : "saved")
+);
 
 /* Signals were taken from the guest. */
 TRACE_EVENT(vbus_kicks,

@@ -127,6 +127,8 @@ struct vbus_lane_stats {
  * @wake_ns:	what waking the worker takes on average; by the owner
  * @raise_ns:	what raising an interrupt takes on average; under @push_lock
  * @held:	an interrupt is held back; under @push_lock
+ * @hold_asked:	... because the guest asked for it, by all that is held
+ * @hold_end:	... until then
  * @hold:	ends that
  */
 struct vbus_lane {
@@ -155,6 +157,8 @@ struct vbus_lane {
 	u32 wake_ns;
 	u32 raise_ns;
 	bool held;
+	bool hold_asked;
+	ktime_t hold_end;
 	struct hrtimer hold;
 	struct vbus_lane_stats stats;
 };
@@ -176,6 +180,7 @@ int vbus_lane_begin(struct vbus_lane *lane, u32 slots);
 void vbus_lane_end(struct vbus_lane *lane);
 void vbus_lane_doorbell(struct vbus_lane *lane);
 void vbus_lane_signal(struct vbus_lane *lane, u32 sig);
+void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs);
 void vbus_lane_raise(struct vbus_lane *lane);
 
 /* ------------------------------------------------------------- moderate.c */
@@ -187,7 +192,8 @@ void vbus_lane_woken(struct vbus_lane *lane);
 void vbus_lane_running(struct vbus_lane *lane);
 void vbus_lane_heard(struct vbus_lane *lane);
 void vbus_lane_raised(struct vbus_lane *lane, u64 ns);
-bool vbus_lane_hold(struct vbus_lane *lane);
+bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs);
+void vbus_lane_end_hold(struct vbus_lane *lane);
 void vbus_lane_release(struct vbus_lane *lane);
 void vbus_lane_moderate_init(struct vbus_lane *lane);
 void vbus_lane_moderate_stop(struct vbus_lane *lane);
@@ -219,6 +225,10 @@ struct vbus_queue_ops {
  * @sub:	consumer of the submission ring; serialised by the class
  * @comp:	producer of the completion ring; serialised by the class
  * @inl:	inline slots
+ * @hold_us:	how long the guest lets its interrupts wait, 0: not at all
+ * @hold_units:	... and how many units (the class's) may wait, 0: any number
+ * @units:	units of the present hold; serialised like @comp
+ * @hold_seq:	which hold that is
  * @live:	false: the rings are not mapped, hands off
  * @node:	entry of lane->ready
  * @map:	the region
@@ -236,6 +246,10 @@ struct vbus_queue {
 	struct vbus_ioq_cons sub;
 	struct vbus_ioq_prod comp;
 	const u8 *inl;
+	u32 hold_us;
+	u32 hold_units;
+	u32 units;
+	u64 hold_seq;
 	bool live;
 	struct list_head node;
 	struct vbus_map map;
@@ -243,6 +257,8 @@ struct vbus_queue {
 
 int vbus_queue_add(struct vbus_device *dev, const struct vbus_shm_req *req);
 void vbus_queue_remove(struct vbus_queue *q);
+void vbus_queue_coalesce(struct vbus_queue *q, u32 usecs, u32 units);
+void vbus_queue_count(struct vbus_queue *q, u32 units);
 int vbus_queue_map(struct vbus_queue *q, const struct vbus_mem *mem);
 void vbus_queue_unmap(struct vbus_queue *q);
 
@@ -255,7 +271,7 @@ void vbus_queue_unmap(struct vbus_queue *q);
  */
 static inline void vbus_queue_signal(struct vbus_queue *q)
 {
-	vbus_lane_signal(q->lane, q->signal);
+	vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us));
 }
 
 /* --------------------------------------------------------------- device.c */

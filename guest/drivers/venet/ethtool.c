@@ -180,6 +180,9 @@ static int venet_get_link_ksettings(struct net_device *dev,
 }
 
 const struct ethtool_ops venet_ethtool_ops = {
+	.supported_coalesce_params = ETHTOOL_COALESCE_RX_USECS |
+				     ETHTOOL_COALESCE_RX_MAX_FRAMES |
+				     ETHTOOL_COALESCE_USE_ADAPTIVE_RX,
 	.get_drvinfo = venet_get_drvinfo,
 	.get_link = ethtool_op_get_link,
 	.get_sset_count = venet_get_sset_count,
@@ -189,6 +192,8 @@ const struct ethtool_ops venet_ethtool_ops = {
 	.set_ringparam = venet_set_ringparam,
 	.get_channels = venet_get_channels,
 	.set_channels = venet_set_channels,
+	.get_coalesce = venet_get_coalesce,
+	.set_coalesce = venet_set_coalesce,
 	.get_link_ksettings = venet_get_link_ksettings,
 	.get_ts_info = ethtool_op_get_ts_info,
 };

@@ -61,6 +61,7 @@ static int venet_poll(struct napi_struct *napi, int budget)
 	 */
 	if (!vbus_ioq_arm(&pair->rx.q->comp, 0))
 		return budget;
+	venet_coalesce_sample(pair);
 	/* false also while busy polling or deferring interrupts: keep the claim */
 	if (napi_complete_done(napi, work))
 		vbus_guest_poll_end(&pair->poll);
@@ -152,6 +153,7 @@ int venet_up(struct venet *v)
 	if (err)
 		goto release;
 
+	venet_coalesce_start(v);
 	WRITE_ONCE(v->running, true);
 	for (i = 0; i < v->active; i++) {
 		pair = &v->pair[i];
@@ -236,6 +238,7 @@ void venet_down(struct venet *v)
 		/* a poll that napi_disable() ended kept its claim */
 		vbus_guest_poll_end(&v->pair[i].poll);
 	}
+	venet_coalesce_stop(v);
 	venet_release(v);
 }
 
@@ -421,6 +424,7 @@ static void venet_setup_pairs(struct venet *v)
 		pair->poll.lane = &guest->lane[(v->vdev->slot + i) %
 					       guest->nlanes];
 		INIT_DELAYED_WORK(&pair->refill, venet_refill_work);
+		venet_coalesce_init(pair);
 		u64_stats_init(&pair->tx.sync);
 		u64_stats_init(&pair->rx.sync);
 		netif_napi_add(v->dev, &pair->napi, venet_poll);

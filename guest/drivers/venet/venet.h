@@ -4,6 +4,7 @@
 #define VENET_H
 
 #include <linux/etherdevice.h>
+#include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <linux/u64_stats_sync.h>
@@ -18,6 +19,7 @@
 #define VENET_TX_LOG2		9
 #define VENET_INLINE		256u	/* frames up to this are sent inline */
 #define VENET_RX_COPY		256u	/* ... and copied when received */
+#define VENET_DIM_FIRST		1	/* profile that adaptive-rx begins with */
 
 /* Descriptors that the largest frame takes: information, head, fragments. */
 #define VENET_TX_WORST		min_t(u32, MAX_SKB_FRAGS + 2, VENET_CHAIN_MAX)
@@ -121,6 +123,8 @@ struct venet_rx {
  * @refill:	polls again when there was no memory
  * @tx:		transmit half
  * @rx:		receive half
+ * @dim:	adaptive-rx; the pair's poll, and its own work
+ * @wakeups:	polls that found the end of the ring; the pair's poll
  */
 struct venet_pair {
 	struct venet *venet;
@@ -130,6 +134,8 @@ struct venet_pair {
 	struct delayed_work refill;
 	struct venet_tx tx ____cacheline_aligned_in_smp;
 	struct venet_rx rx ____cacheline_aligned_in_smp;
+	struct dim dim;
+	u16 wakeups;
 };
 
 /**
@@ -144,6 +150,9 @@ struct venet_pair {
  * @speed:	Mbit/s, 0: not known
  * @rx_log2:	log2 of the receive rings; rtnl
  * @tx_log2:	log2 of the transmit rings; rtnl
+ * @rx_usecs:	how long received frames may wait for company; rtnl
+ * @rx_frames:	... and how many, 0: any number; rtnl
+ * @adaptive:	the kernel finds out, instead; rtnl.  Polls read it
  * @running:	queues exist and packets flow; rtnl.  Polls read it under the tx
  *		lock
  */
@@ -158,6 +167,9 @@ struct venet {
 	u32 speed;
 	u32 rx_log2;
 	u32 tx_log2;
+	u32 rx_usecs;
+	u32 rx_frames;
+	bool adaptive;
 	bool running;
 };
 
@@ -198,6 +210,18 @@ void venet_rx_free(struct venet_pair *pair, bool released);
 int venet_rx_fill(struct venet_pair *pair, gfp_t gfp, bool *kick);
 int venet_rx_poll(struct venet_pair *pair, int budget);
 void venet_rx_stats(struct venet_rx *rx, u64 *stat);
+
+/* coalesce.c */
+void venet_coalesce_init(struct venet_pair *pair);
+void venet_coalesce_start(struct venet *v);
+void venet_coalesce_stop(struct venet *v);
+void venet_coalesce_sample(struct venet_pair *pair);
+int venet_get_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+		       struct kernel_ethtool_coalesce *kernel_coalesce,
+		       struct netlink_ext_ack *extack);
+int venet_set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+		       struct kernel_ethtool_coalesce *kernel_coalesce,
+		       struct netlink_ext_ack *extack);
 
 /* ethtool.c */
 extern const struct ethtool_ops venet_ethtool_ops;

@@ -46,6 +46,14 @@ static void venet_disable(struct vbus_device *dev)
 
 static int venet_open(struct vbus_device *dev)
 {
+	struct venet_host *venet = to_venet(dev);
+	u32 i;
+
+	/* what an earlier guest asked for is not this one's wish */
+	for (i = 0; i < VENET_PAIRS_MAX; i++) {
+		venet->pair[i].hold_us = 0;
+		venet->pair[i].hold_frames = 0;
+	}
 	return 0;
 }
 
@@ -151,6 +159,28 @@ static u32 venet_set_mac(struct venet_host *venet, const void *in, size_t len)
 	return VBUS_OK;
 }
 
+static u32 venet_coalesce(struct venet_host *venet, const void *in, size_t len)
+{
+	const struct venet_coalesce *c = in;
+	u32 i, usecs, frames;
+	struct vbus_queue *q;
+
+	if (len < sizeof(*c))
+		return VBUS_EINVAL;
+	i = le32_to_cpu(c->pair);
+	usecs = le32_to_cpu(c->usecs);
+	frames = le32_to_cpu(c->frames);
+	if (i >= venet->pairs || usecs > VENET_COALESCE_USECS_MAX ||
+	    frames > VENET_COALESCE_FRAMES_MAX)
+		return VBUS_EINVAL;
+	venet->pair[i].hold_us = usecs;
+	venet->pair[i].hold_frames = frames;
+	q = venet->dev.queue[VENET_SHM_RX(i)];
+	if (q)
+		vbus_queue_coalesce(q, usecs, frames);
+	return VBUS_OK;
+}
+
 static u32 venet_call(struct vbus_device *dev, u32 func, const void *in,
 		      size_t inlen, void *out, size_t *outlen)
 {
@@ -170,6 +200,8 @@ static u32 venet_call(struct vbus_device *dev, u32 func, const void *in,
 		return VBUS_OK;
 	case VENET_CALL_SET_MAC:
 		return venet_set_mac(venet, in, inlen);
+	case VENET_CALL_COALESCE:
+		return venet_coalesce(venet, in, inlen);
 	}
 	return VBUS_ENOSYS;
 }
@@ -186,6 +218,8 @@ static u32 venet_queue_add(struct vbus_device *dev, struct vbus_queue *q)
 	q->priv = &venet->pair[i];
 	if (q->shm == VENET_SHM_RX(i)) {
 		q->ops = &venet_rx_ops;
+		vbus_queue_coalesce(q, venet->pair[i].hold_us,
+				    venet->pair[i].hold_frames);
 		rcu_assign_pointer(venet->pair[i].rx, q);
 	} else {
 		q->ops = &venet_tx_ops;

@@ -118,8 +118,14 @@ static int venet_rx_fill(struct vbus_queue *q, const struct sk_buff *skb,
 
 static void venet_rx_publish(struct vbus_queue *q)
 {
+	struct venet_pair *pair = q->priv;
+	u32 fresh = pair->fresh;
+
+	pair->fresh = 0;
 	if (vbus_ioq_publish(&q->comp))
 		vbus_queue_signal(q);
+	if (READ_ONCE(q->hold_units) && fresh)
+		vbus_queue_count(q, fresh);
 }
 
 /*
@@ -180,6 +186,7 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 		kfree_skb(skb);
 		return NETDEV_TX_OK;
 	}
+	pair->fresh++;
 	venet_count(&pair->rx_stats, 1, skb->len);
 	vbus_lane_note_bulk(q->lane, skb->len);
 	if (!netdev_xmit_more() || netif_xmit_stopped(txq))

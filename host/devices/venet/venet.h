@@ -39,12 +39,18 @@ struct venet_stats {
  * @tx:		what the guest sends; owner of the lane
  * @rx:		what the guest receives; the netdev's transmit lock.  Both are
  *		read under RCU
+ * @hold_us:	how long received frames may wait for company; bus->lock
+ * @hold_frames: ... and how many; bus->lock
+ * @fresh:	frames that are not published yet; the netdev's transmit lock
  * @tx_stats:	what the guest sent; owner of the lane
  * @rx_stats:	what the guest received; the netdev's transmit lock
  */
 struct venet_pair {
 	struct vbus_queue __rcu *tx;
 	struct vbus_queue __rcu *rx;
+	u32 hold_us;
+	u32 hold_frames;
+	u32 fresh;
 	struct venet_stats tx_stats;
 	struct venet_stats rx_stats;
 };

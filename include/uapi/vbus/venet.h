@@ -75,6 +75,7 @@ enum venet_call {
 	VENET_CALL_START	= 2,	/* struct venet_start -> nothing */
 	VENET_CALL_STOP		= 3,	/* nothing -> nothing */
 	VENET_CALL_SET_MAC	= 4,	/* struct venet_mac -> nothing */
+	VENET_CALL_COALESCE	= 5,	/* struct venet_coalesce -> nothing */
 };
 
 #define VENET_LINK_UP		0x1u	/* venet_info.link */
@@ -120,6 +121,26 @@ struct venet_start {
 struct venet_mac {
 	__u8 mac[6];
 	__u8 reserved[2];
+};
+
+#define VENET_COALESCE_USECS_MAX	10000u	/* venet_coalesce.usecs */
+#define VENET_COALESCE_FRAMES_MAX	65535u	/* venet_coalesce.frames */
+
+/**
+ * struct venet_coalesce - how long received frames may wait for company
+ * @pair:	queue pair, one on offer
+ * @usecs:	hold the interrupt for received frames back for at most that
+ *		long; 0: what the host does by itself
+ * @frames:	... and for at most that many frames of the pair; 0: any number
+ * @reserved:	zero
+ *
+ * A pair begins with zeroes when the device is opened; CALL at any time.
+ */
+struct venet_coalesce {
+	__le32 pair;
+	__le32 usecs;
+	__le32 frames;
+	__le32 reserved;
 };
 
 #endif /* _UAPI_VBUS_VENET_H */
