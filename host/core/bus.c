@@ -171,6 +171,7 @@ int vbus_bus_enable(struct vbus_bus *bus)
 	err = bus->conn->enable(bus);
 	if (err)
 		goto err_free_lanes;
+	vbus_debugfs_add(bus);
 	bus->enabled = true;
 	return 0;
 
@@ -212,6 +213,7 @@ int vbus_bus_disable(struct vbus_bus *bus)
 	vbus_session_set_mem(bus, NULL);
 	/* the data path of devices that are plugged in may still look */
 	synchronize_rcu();
+	vbus_debugfs_remove(bus);
 	vbus_bus_free_lanes(bus, bus->lanes);
 	module_put(bus->conn->owner);
 	bus->conn = NULL;

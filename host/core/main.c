@@ -32,13 +32,20 @@ static_assert(sizeof(struct venet_coalesce) == 16);
 
 static int __init vbus_init(void)
 {
-	return vbus_configfs_init();
+	int err;
+
+	vbus_debugfs_init();
+	err = vbus_configfs_init();
+	if (err)
+		vbus_debugfs_exit();
+	return err;
 }
 module_init(vbus_init);
 
 static void __exit vbus_exit(void)
 {
 	vbus_configfs_exit();
+	vbus_debugfs_exit();
 }
 module_exit(vbus_exit);
 

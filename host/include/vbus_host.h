@@ -396,6 +396,7 @@ struct vbus_connector_ops {
  * @conn:	connector; valid while enabled
  * @conn_priv:	the connector's
  * @lane:	@lanes lanes; exist while enabled
+ * @debugfs:	directory of the lanes; vbus_config_lock
  * @lock:	protects all below; see the top of this file
  * @slot:	devices
  * @mem:	guest memory, NULL: none mapped
@@ -421,6 +422,7 @@ struct vbus_bus {
 	const struct vbus_connector_ops *conn;
 	void *conn_priv;
 	struct vbus_lane *lane;
+	struct dentry *debugfs;
 
 	struct mutex lock;
 	struct vbus_device *slot[VBUS_SLOTS_MAX];
@@ -458,6 +460,13 @@ void vbus_session_suspend(struct vbus_bus *bus);
 int vbus_session_resume(struct vbus_bus *bus);
 void vbus_session_drop(struct vbus_bus *bus);
 int vbus_session_set_mem(struct vbus_bus *bus, struct vbus_mem *mem);
+
+/* -------------------------------------------------------------- debugfs.c */
+
+void vbus_debugfs_add(struct vbus_bus *bus);
+void vbus_debugfs_remove(struct vbus_bus *bus);
+void vbus_debugfs_init(void);
+void vbus_debugfs_exit(void);
 
 /* ------------------------------------------------------------- configfs.c */
 
