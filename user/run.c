@@ -149,6 +149,18 @@ static int find_bus(const char *bus, char *address, size_t size)
 	return VBUS_EXIT_OK;
 }
 
+/* One lane for each virtual CPU: else CPUs share an interrupt and a doorbell. */
+static void check_lanes(const char *bus, const char *cpus)
+{
+	char lanes[64];
+
+	if (!cfs_read(lanes, sizeof(lanes), "buses/%s/lanes", bus) &&
+	    atol(lanes) < atol(cpus))
+		fprintf(stderr, "vbus: hint: bus %s has %ld lane%s for %ld virtual CPUs; one for each is best (vbus bus add --lanes)\n",
+			bus, atol(lanes), atol(lanes) == 1 ? "" : "s",
+			atol(cpus));
+}
+
 /* vhost-vdpa pins all memory of the guest and counts it for everybody. */
 static int raise_memlock(const char *mem)
 {
@@ -228,6 +240,7 @@ int cmd_run(int argc, char **argv)
 		ret = find_bus(argv[0], address, sizeof(address));
 	if (ret)
 		return ret;
+	check_lanes(argv[0], r.cpus);
 	build(&a, &r, qemu ? qemu : "qemu-system-x86_64", address);
 	for (i = optind; i < argc; i++)
 		add(&a, "%s", argv[i]);

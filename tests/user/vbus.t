@@ -94,5 +94,11 @@ ok "run: a bus with a guest" exits 1 "a guest is attached already" "$vbus" run b
 ok "run: a kernel that does not exist" \
 	exits 1 "kernel /nonexistent: No such file" "$vbus" run b0 --kernel /nonexistent
 ok "run: memory that is no number" exits 2 "'x' is not a number" "$vbus" run b0 --mem x
+echo enabled >"$VBUS_CONFIGFS/buses/b0/state"
+echo /dev/null >"$VBUS_CONFIGFS/buses/b0/address"
+ok "run: fewer lanes than virtual CPUs: a hint, and it goes on" \
+	exits 0 '^vbus: hint: bus b0 has 2 lanes for 3 virtual CPUs' "$vbus" run b0 --cpus 3 --dry-run
+ok "run: as many lanes as virtual CPUs: no hint" \
+	exits 1 hint sh -c "'$vbus' run b0 --cpus 2 --dry-run 2>&1 | grep hint || { echo no hint; exit 1; }"
 ok "top: an interval of nothing" exits 2 "usage: vbus top" "$vbus" top --interval 0
 echo "1..$count"
