@@ -234,6 +234,11 @@ EXPORT_SYMBOL_GPL(vbus_guest_lane_stats);
 /**
  * vbus_guest_lane_cpu() - the CPU that a lane is meant for
  * @lane:	lane
+ *
+ * That is where its interrupt begins.  The administrator may move it
+ * (/proc/irq/N/smp_affinity), and then the lane's poll and its devices' polls
+ * run where it arrives: NAPI instances run on the CPU that schedules them.  This
+ * function does not follow: virtio has no way to be told of the move.
  */
 unsigned int vbus_guest_lane_cpu(const struct vbus_lane *lane)
 {

@@ -258,6 +258,15 @@ static int vbus_virtio_validate(struct virtio_device *vdev)
 	return 0;
 }
 
+/*
+ * How many of the lanes on offer to use: one for each CPU, so that no two CPUs
+ * share an interrupt or a doorbell, and none that no CPU would serve.
+ */
+static u32 vbus_virtio_lanes(u32 offered)
+{
+	return min3(offered, num_online_cpus(), VBUS_LANES_MAX);
+}
+
 static int vbus_virtio_probe(struct virtio_device *vdev)
 {
 	struct device *dma_dev = NULL;
@@ -283,7 +292,7 @@ static int vbus_virtio_probe(struct virtio_device *vdev)
 	if (!vv)
 		return -ENOMEM;
 	vv->vdev = vdev;
-	vv->nlanes = min3(lanes, num_online_cpus(), VBUS_LANES_MAX);
+	vv->nlanes = vbus_virtio_lanes(lanes);
 	init_completion(&vv->answered);
 	INIT_WORK(&vv->reset_work, vbus_virtio_reset_work);
 	vdev->priv = vv;

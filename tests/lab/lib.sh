@@ -168,6 +168,14 @@ load_loop()
 	done
 }
 
+# loop_attach BUS: to the guest's side in this kernel
+loop_attach()
+{
+	[[ ! -e /sys/bus/vdpa/drivers/vhost_vdpa/vbus-$1 ]] ||
+		echo "vbus-$1" >/sys/bus/vdpa/drivers/vhost_vdpa/unbind
+	echo "vbus-$1" >/sys/bus/vdpa/drivers/virtio_vdpa/bind
+}
+
 # kmsg_mark: remember where the log is; kmsg_since: what came since.
 kmsg_mark()
 {
@@ -502,7 +510,8 @@ finish()
 	take_down
 	is "$(cd "$CFS" 2>/dev/null && echo buses/* devices/*)" "buses/* devices/*" \
 		"end: every bus and device can be removed"
-	for m in venet vbus_virtio vbus_guest virtio_vdpa vbus_venet vbus_vdpa vhost_vdpa vbus; do
+	for m in vbus_ping_guest venet vbus_virtio vbus_guest virtio_vdpa vbus_ping_host vbus_venet \
+		vbus_vdpa vhost_vdpa vbus vbus_test_hook; do
 		! loaded "$m" || passes "end: module $m can be unloaded" rmmod "$m"
 	done
 	passes "end: no page stays pinned" await "$(pinned) pages are pinned" nothing_pinned

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What both ends of the test device "ping" know.  See ping_host.c. */
+#ifndef VBUS_TESTS_PING_H
+#define VBUS_TESTS_PING_H
+
+#define PING_TYPE	"test-ping"
+#define PING_QUEUES	62u	/* queues of the device */
+#define PING_LOG2	5u	/* descriptors of a ring */
+
+/* What the answer to a ping carries. */
+static inline u64 ping_answer(u64 ping)
+{
+	return ~ping * 0x9e3779b97f4a7c15ull;
+}
+
+#endif /* VBUS_TESTS_PING_H */
