@@ -739,6 +739,14 @@ static void s_slots(void)
 	say_alive();
 }
 
+static const char *coalesce(uint32_t pair, uint32_t usecs, uint32_t frames)
+{
+	struct venet_coalesce c = { .pair = pair, .usecs = usecs,
+				    .frames = frames };
+
+	return call_len(VENET_CALL_COALESCE, &c, sizeof(c), sizeof(c));
+}
+
 static void s_calls(void)
 {
 	uint8_t data[300] = { 0 };
@@ -754,6 +762,12 @@ static void s_calls(void)
 	say(call_len(VENET_CALL_START, data, 16, 0xffffffff));
 	say(call_len(VENET_CALL_SET_MAC, "\1\0\0\0\0\1\0\0", 8, 8));
 	say(call_len(VENET_CALL_SET_MAC, data, 8, 8));
+	say(call_len(VENET_CALL_COALESCE, data, 12, 12));
+	say(coalesce(VENET_PAIRS_MAX, 1, 1));
+	say(coalesce(0xffffffff, 1, 1));
+	say(coalesce(0, VENET_COALESCE_USECS_MAX + 1, 0));
+	say(coalesce(0, 0, VENET_COALESCE_FRAMES_MAX + 1));
+	say(coalesce(0, VENET_COALESCE_USECS_MAX, VENET_COALESCE_FRAMES_MAX));
 	say(verb(VBUS_VERB_CALL, 0));
 	say(call_len(VENET_CALL_QUERY, data, 0, 0));
 }

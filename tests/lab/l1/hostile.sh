@@ -89,7 +89,7 @@ hostile hello_twice "passed OK ENOTCONN passed passed" "a second HELLO closes al
 hostile verbs "ENOSYS ENOSYS ENOSYS EINVAL EINVAL ENODEV ENODEV ENODEV OK" "unknown verbs, short requests, slots beyond"
 logged 'bus h0: guest: unknown verb 99' "an unknown verb is in the log"
 hostile slots "ENODEV ENODEV ENODEV ENOTCONN OK EBUSY OK ENOTCONN OK" "devices that are not there, or opened and closed twice"
-hostile calls "ENOTCONN ENOSYS ENOSYS EINVAL EINVAL nothing EINVAL EINVAL EINVAL EINVAL OK" \
+hostile calls "ENOTCONN ENOSYS ENOSYS EINVAL EINVAL nothing EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL OK EINVAL OK" \
 	"unknown functions, payloads that are short, long or not there"
 hostile queues "EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EINVAL EFAULT EINVAL EFAULT EFAULT EFAULT EINVAL OK EBUSY EBUSY EINVAL EINVAL OK" \
 	"queues with impossible number, signal, lane, size, slots or address"

@@ -60,11 +60,18 @@ for a in "spin_us 10000" "nap_us 10000" "hold_us 10000" "bulk_bytes 4294967295";
 	gives ERANGE "bus: $name takes no more than $most" write "$b/b0/$name" $((most + 1))
 	gives OK "bus: $name takes $most" write "$b/b0/$name" "$most"
 	is "$(attr "$b/b0/$name")" "$most" "bus: $name reads what was written"
+	gives OK "bus: $name takes 0" write "$b/b0/$name" 0
+	gives ERANGE "bus: $name takes no more than $most, again" write "$b/b0/$name" $((most + 1))
+	gives ERANGE "bus: $name takes no 64-bit number" write "$b/b0/$name" 18446744073709551616
+	gives EINVAL "bus: $name takes no negative number" write "$b/b0/$name" -1
+	gives EINVAL "bus: $name takes no empty value" write "$b/b0/$name" $'\n'
+	is "$(attr "$b/b0/$name")" 0 "bus: $name is unchanged by what was refused"
 done
 gives EINVAL "bus: enable takes no nonsense" write "$b/b0/enable" 2
 gives EINVAL "bus: lanes takes no nonsense" write "$b/b0/lanes" two
 gives EINVAL "bus: lanes takes no negative number" write "$b/b0/lanes" -1
 gives ERANGE "bus: lanes takes no more than 16" write "$b/b0/lanes" 17
+is "$(attr "$b/b0/lanes")" 1 "bus: lanes is unchanged by what was refused"
 gives OK "bus: lanes takes 16" write "$b/b0/lanes" 16
 gives OK "bus: lanes takes 0" write "$b/b0/lanes" 0
 kmsg_mark
@@ -115,6 +122,18 @@ gives ERANGE "venet: mtu above 65535" write "$d/venet/v0/mtu" 65536
 gives EINVAL "venet: mtu takes no nonsense" write "$d/venet/v0/mtu" big
 gives OK "venet: mtu takes 9000" write "$d/venet/v0/mtu" 9000
 is "$(attr "$d/venet/v0/mtu")" 9000 "venet: mtu reads what was written"
+for a in "mtu 68" "mtu 65535" "pairs 1" "pairs 16"; do
+	read -r name value <<<"$a"
+	gives OK "venet: $name takes $value" write "$d/venet/v0/$name" "$value"
+	is "$(attr "$d/venet/v0/$name")" "$value" "venet: $name reads $value"
+done
+gives OK "venet: mtu takes 9000 again" write "$d/venet/v0/mtu" 9000
+for a in "mtu 67" "mtu 65536" "mtu 4294967296" "pairs 17" "pairs 4294967296"; do
+	read -r name value <<<"$a"
+	gives ERANGE "venet: $name takes no $value" write "$d/venet/v0/$name" "$value"
+done
+gives EINVAL "venet: pairs takes no negative number" write "$d/venet/v0/pairs" -1
+is "$(attr "$d/venet/v0/mtu") $(attr "$d/venet/v0/pairs")" "9000 16" "venet: mtu and pairs are unchanged by what was refused"
 gives ERANGE "venet: pairs takes no 0" write "$d/venet/v0/pairs" 0
 gives ERANGE "venet: pairs takes no 17" write "$d/venet/v0/pairs" 17
 gives OK "venet: pairs takes 2" write "$d/venet/v0/pairs" 2

@@ -6,8 +6,7 @@
 #include <linux/random.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-
-void vbus_test_step(u32 random);
+#include "ping.h"
 
 /* Any context, interrupts off included: short, but long enough for the peer. */
 void vbus_test_step(u32 random)

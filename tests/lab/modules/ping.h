@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What both ends of the test device "ping" know.  See ping_host.c. */
+/* What the test modules share.  See ping_host.c, ping_guest.c and hook.h. */
 #ifndef VBUS_TESTS_PING_H
 #define VBUS_TESTS_PING_H
+
+void vbus_test_step(u32 random);	/* hook.c */
 
 #define PING_TYPE	"test-ping"
 #define PING_QUEUES	62u	/* queues of the device */
