@@ -40,6 +40,8 @@ static int vbus_debugfs_counters_show(struct seq_file *s, void *unused)
 		{ "hold_saved", &st->hold_saved },
 		{ "spins_won", &st->spins_won },
 		{ "spins_lost", &st->spins_lost },
+		{ "naps_won", &st->naps_won },
+		{ "naps_lost", &st->naps_lost },
 		{ "refused", &st->refused },
 	};
 	unsigned int i;
@@ -56,7 +58,7 @@ static int vbus_debugfs_moderation_show(struct seq_file *s, void *unused)
 {
 	const struct vbus_lane *lane = s->private;
 	unsigned long state = READ_ONCE(lane->state);
-	u64 armed_at = READ_ONCE(lane->armed_at);
+	u64 idle_at = READ_ONCE(lane->idle_at);
 	bool held = READ_ONCE(lane->held);
 	u64 now = local_clock();
 
@@ -66,9 +68,13 @@ static int vbus_debugfs_moderation_show(struct seq_file *s, void *unused)
 	seq_printf(s, "bulk %d\n", vbus_lane_is_bulk(lane));
 	seq_printf(s, "spin_ns %u\n", READ_ONCE(lane->spin_ns));
 	seq_printf(s, "gap_ns %u\n", READ_ONCE(lane->gap_ns));
+	seq_printf(s, "beat_ns %u\n", READ_ONCE(lane->beat_ns));
+	seq_printf(s, "doorbell_ns %u\n", READ_ONCE(lane->doorbell_ns));
+	seq_printf(s, "wake_ns %u\n", READ_ONCE(lane->wake_ns));
+	seq_printf(s, "raise_ns %u\n", READ_ONCE(lane->raise_ns));
 	/* clocks of two CPUs may differ a little */
-	seq_printf(s, "armed_age_ns %llu\n",
-		   armed_at && now > armed_at ? now - armed_at : 0);
+	seq_printf(s, "idle_age_ns %llu\n",
+		   idle_at && now > idle_at ? now - idle_at : 0);
 	seq_printf(s, "held %d\n", held);
 	seq_printf(s, "hold_asked %d\n", held && READ_ONCE(lane->hold_asked));
 	seq_printf(s, "hold_left_ns %lld\n", held ?
