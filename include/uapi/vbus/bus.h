@@ -26,6 +26,15 @@
  *   the configuration of one of them, has changed; the guest lists again and
  *   compares the generations.
  *
+ * Priorities
+ *   The host says in the bus page, before it answers HELLO, which priority each
+ *   lane has.  The guest may announce a table of active-priority words there, one
+ *   for each of its CPUs, and name in the consumer line of a lane's h2g event
+ *   queue (evq.h) the one that stands for the CPU which serves the lane.  While
+ *   that word outranks the lane, the host does not raise the lane's interrupt
+ *   although the lane is armed; whoever lowers the word looks at the lanes that
+ *   it may have kept quiet.  See ring/active.h.
+ *
  * Every request starts with struct vbus_req, every response with struct
  * vbus_rsp; a response may be shorter than the structures below when @status
  * is not VBUS_OK.  Unknown verbs get VBUS_ENOSYS and reserved fields are zero.
@@ -43,6 +52,8 @@
 #define VBUS_CALL_MAX		256u	/* payload of a CALL, each way, bytes */
 #define VBUS_SHM_MAX		64u	/* queues of one device */
 #define VBUS_SIGNAL_BUS		0u	/* the bus's own signal */
+#define VBUS_PRIORITY_MAX	7u	/* highest priority of a lane; 0: normal */
+#define VBUS_ACTIVE_WORDS	64u	/* active-priority words of a guest */
 
 /* Session features: offered by the guest, answered by the host. None so far. */
 #define VBUS_F_ALL		0ull
@@ -99,13 +110,28 @@ struct vbus_rsp {
  * @g2h:	address of the guest-to-host event queue, 64-byte aligned
  * @slots:	slots of each, a power of two, VBUS_EVQ_SLOTS_MIN..MAX.  Signal
  *		ids are smaller than this, for every lane of the bus alike
+ * @priority:	written by the host at HELLO: 0..VBUS_PRIORITY_MAX
  * @reserved:	zero
  */
 struct vbus_lane_desc {
 	__le64 h2g;
 	__le64 g2h;
 	__le32 slots;
-	__le32 reserved[3];
+	__le32 priority;
+	__le32 reserved[2];
+};
+
+/**
+ * struct vbus_active - active priority of one of the guest's CPUs
+ * @active:	0: it serves no lane.  Else one more than the highest priority
+ *		among the lanes that it serves: only lanes above interrupt
+ * @pad:	zero
+ *
+ * Written by the guest only.
+ */
+struct vbus_active {
+	__le32 active;
+	__le32 pad[15];
 };
 
 /**
@@ -113,6 +139,8 @@ struct vbus_lane_desc {
  * @magic:	VBUS_BUS_MAGIC
  * @nlanes:	lanes the guest uses, 1..VBUS_LANES_MAX
  * @session:	written by the host at HELLO
+ * @active:	address of VBUS_ACTIVE_WORDS struct vbus_active, 64-byte aligned;
+ *		0: the guest does not use them
  * @reserved:	zero
  * @lane:	one entry per lane; lane i uses doorbell and interrupt i
  *
@@ -122,7 +150,8 @@ struct vbus_bus_page {
 	__le32 magic;
 	__le32 nlanes;
 	__le64 session;
-	__le64 reserved[6];
+	__le64 active;
+	__le64 reserved[5];
 	struct vbus_lane_desc lane[VBUS_LANES_MAX];
 };
 

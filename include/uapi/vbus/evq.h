@@ -59,6 +59,9 @@
  * @pad0:	zero
  * @cons:	consumer line.  Every position before this one is consumed
  * @arm:	consumer line.  Position whose filling is to be signalled
+ * @active:	consumer line, h2g only.  One more than the number of the
+ *		active-priority word (bus.h) that may keep the queue's interrupt
+ *		from being raised; 0: none
  * @pad1:	zero
  * @slot:	event words, written by the producer only
  *
@@ -69,7 +72,8 @@ struct vbus_evq {
 	__le32 pad0[15];
 	__le32 cons;
 	__le32 arm;
-	__le32 pad1[14];
+	__le32 active;
+	__le32 pad1[13];
 	__le32 slot[];
 };
 

@@ -88,6 +88,8 @@ enum venet_call {
  * @speed:	Mbit/s, 0 if not known
  * @pairs:	queue pairs on offer, 1..VENET_PAIRS_MAX
  * @mac:	address of the guest's end
+ * @priority:	the device's queues belong on a lane of this priority, or of the
+ *		nearest lower one that there is; 0..VBUS_PRIORITY_MAX
  * @reserved:	zero
  */
 struct venet_info {
@@ -97,7 +99,8 @@ struct venet_info {
 	__le32 speed;
 	__le32 pairs;
 	__u8 mac[6];
-	__u8 reserved[2];
+	__u8 priority;
+	__u8 reserved;
 };
 
 /**

@@ -35,13 +35,15 @@
  * @magic:	VBUS_BUS_MAGIC
  * @version:	highest ABI version of the host
  * @lanes:	lanes on offer, one queue each after the control queue
- * @reserved:	zero
+ * @priorities:	how many different priorities they have; 0 or 1: all are alike.
+ *		If there are several the driver should use all lanes, if not it
+ *		needs no more than it has CPUs
  */
 struct vbus_virtio_config {
 	__le32 magic;
 	__le32 version;
 	__le32 lanes;
-	__le32 reserved;
+	__le32 priorities;
 };
 
 #endif /* _UAPI_VBUS_VIRTIO_H */
