@@ -303,6 +303,92 @@ static ssize_t vbus_bus_lanes_store(struct config_item *item, const char *page,
 
 CONFIGFS_ATTR(vbus_bus_, lanes);
 
+static ssize_t vbus_bus_priorities_show(struct config_item *item, char *page)
+{
+	struct vbus_bus *bus = to_vbus_bus(item);
+	unsigned int i;
+	ssize_t n = 0;
+
+	mutex_lock(&vbus_config_lock);
+	for (i = 0; i < bus->lanes; i++)
+		n += sysfs_emit_at(page, n, "%s%u", i ? " " : "",
+				   bus->priority[i]);
+	mutex_unlock(&vbus_config_lock);
+	return n + sysfs_emit_at(page, n, "\n");
+}
+
+/* A list of words, one for each lane; lanes that are not named get 0. */
+static int vbus_parse_priorities(const char *page, u8 *priority)
+{
+	char *list, *rest, *word;
+	unsigned int n = 0;
+	int err = 0;
+
+	list = kstrdup(page, GFP_KERNEL);
+	if (!list)
+		return -ENOMEM;
+	rest = list;
+	while (!err && (word = strsep(&rest, " \t\n")) != NULL) {
+		if (!*word)
+			continue;
+		if (n == VBUS_LANES_MAX)
+			err = -ERANGE;
+		else
+			err = kstrtou8(word, 0, &priority[n]);
+		if (!err && priority[n++] > VBUS_PRIORITY_MAX)
+			err = -ERANGE;
+	}
+	kfree(list);
+	return err;
+}
+
+static ssize_t vbus_bus_priorities_store(struct config_item *item,
+					 const char *page, size_t count)
+{
+	u8 priority[VBUS_LANES_MAX] = {};
+	struct vbus_bus *bus = to_vbus_bus(item);
+	int err;
+
+	err = vbus_parse_priorities(page, priority);
+	if (err)
+		return err;
+	mutex_lock(&vbus_config_lock);
+	if (bus->enabled)
+		err = -EBUSY;
+	else
+		memcpy(bus->priority, priority, sizeof(priority));
+	mutex_unlock(&vbus_config_lock);
+	return err ?: count;
+}
+
+CONFIGFS_ATTR(vbus_bus_, priorities);
+
+static ssize_t vbus_bus_rt_show(struct config_item *item, char *page)
+{
+	return sysfs_emit(page, "%d\n", to_vbus_bus(item)->rt);
+}
+
+static ssize_t vbus_bus_rt_store(struct config_item *item, const char *page,
+				 size_t count)
+{
+	struct vbus_bus *bus = to_vbus_bus(item);
+	bool rt;
+	int err;
+
+	err = kstrtobool(page, &rt);
+	if (err)
+		return err;
+	mutex_lock(&vbus_config_lock);
+	if (bus->enabled)
+		err = -EBUSY;
+	else
+		bus->rt = rt;
+	mutex_unlock(&vbus_config_lock);
+	return err ?: count;
+}
+
+CONFIGFS_ATTR(vbus_bus_, rt);
+
 /* Attributes of moderation may change at any time. */
 static ssize_t vbus_store_uint(const char *page, size_t count, unsigned int *to,
 			       unsigned int max)
@@ -394,18 +480,18 @@ static ssize_t vbus_bus_stats_show(struct config_item *item, char *page)
 	unsigned int i;
 	ssize_t n;
 
-	n = sysfs_emit(page, "lane doorbells in_context worker_rounds worker_wakes kicks arms signals coalesced interrupts held hold_saved spins_won spins_lost naps_won naps_lost refused\n");
+	n = sysfs_emit(page, "lane doorbells in_context worker_rounds worker_wakes kicks arms signals coalesced interrupts outranked held hold_saved spins_won spins_lost naps_won naps_lost refused\n");
 	mutex_lock(&vbus_config_lock);
 	for (i = 0; bus->enabled && i < bus->lanes; i++) {
 		const struct vbus_lane_stats *s = &bus->lane[i].stats;
 
 		n += sysfs_emit_at(page, n,
-				   "%u %lld %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
+				   "%u %lld %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
 				   i, atomic64_read(&s->doorbells),
 				   s->in_context, s->worker_rounds,
 				   s->worker_wakes, s->kicks, s->arms,
 				   s->signals, s->coalesced, s->interrupts,
-				   s->held, s->hold_saved, s->spins_won,
+				   s->outranked, s->held, s->hold_saved, s->spins_won,
 				   s->spins_lost, s->naps_won, s->naps_lost,
 				   s->refused);
 	}
@@ -444,6 +530,8 @@ CONFIGFS_ATTR_RO(vbus_bus_, costs);
 static struct configfs_attribute *vbus_bus_attrs[] = {
 	&vbus_bus_attr_enable,
 	&vbus_bus_attr_lanes,
+	&vbus_bus_attr_priorities,
+	&vbus_bus_attr_rt,
 	&vbus_bus_attr_spin_us,
 	&vbus_bus_attr_nap_us,
 	&vbus_bus_attr_hold_us,

@@ -108,6 +108,8 @@ static bool vbus_lane_round(struct vbus_lane *lane, int budget)
 		if (done >= quota)
 			list_add_tail(&q->node, &lane->ready);
 		budget -= max(done, 1);
+		if (vbus_lane_gives_way(lane))
+			break;
 	}
 	return !list_empty(&lane->ready) || vbus_evq_ready(&lane->g2h);
 }
@@ -149,6 +151,7 @@ static void vbus_lane_serve(struct work_struct *work)
 			vbus_lane_woken(lane);
 		/* a guest that only rings must not keep this CPU either */
 		if (bulk || ++rounds > VBUS_CONTEXT_ROUNDS ||
+		    (rounds > 1 && vbus_lane_gives_way(lane)) ||
 		    vbus_lane_round(lane, VBUS_CONTEXT_BUDGET) ||
 		    !vbus_lane_arm(lane)) {
 			lane->stats.worker_wakes++;
@@ -173,6 +176,7 @@ static void vbus_lane_work(struct vbus_lane *lane)
 			lane->stats.worker_rounds++;
 			more = vbus_lane_round(lane, VBUS_WORKER_BUDGET);
 			local_bh_enable();
+			vbus_lane_breathe(lane);
 			cond_resched();
 		} while (!atomic_read(&lane->pauses) &&
 			 (more || vbus_lane_wait(lane) ||
@@ -203,7 +207,8 @@ static void vbus_lane_kick(struct irq_work *work)
 {
 	struct vbus_lane *lane = container_of(work, struct vbus_lane, kick);
 
-	queue_work(system_bh_wq, &lane->serve);
+	queue_work(lane->priority ? system_bh_highpri_wq : system_bh_wq,
+		   &lane->serve);
 }
 
 /**
@@ -271,6 +276,8 @@ void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs)
 	    (result == VBUS_EVQ_QUEUED && vbus_lane_sleeps_held(lane)))
 		result = vbus_lane_hold(lane, usecs) ? VBUS_EVQ_QUEUED :
 						       VBUS_EVQ_SIGNAL;
+	if (result == VBUS_EVQ_SIGNAL && vbus_lane_outranked(lane))
+		result = VBUS_EVQ_QUEUED;
 	if (result == VBUS_EVQ_SIGNAL)
 		lane->stats.interrupts++;
 	else if (result == VBUS_EVQ_COALESCED)
@@ -408,9 +415,14 @@ int vbus_lane_init(struct vbus_lane *lane, struct vbus_bus *bus,
 	init_irq_work(&lane->kick, vbus_lane_kick);
 	INIT_WORK(&lane->serve, vbus_lane_serve);
 	vbus_lane_moderate_init(lane);
-	lane->worker = kthread_run(vbus_lane_worker, lane, "vbus/%s/%u",
-				   bus->name, index);
-	return PTR_ERR_OR_ZERO(lane->worker);
+	vbus_lane_rank(lane);
+	lane->worker = kthread_create(vbus_lane_worker, lane, "vbus/%s/%u",
+				      bus->name, index);
+	if (IS_ERR(lane->worker))
+		return PTR_ERR(lane->worker);
+	vbus_lane_rank_worker(lane);
+	wake_up_process(lane->worker);
+	return 0;
 }
 
 /* The lane is paused and not live. */

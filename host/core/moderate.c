@@ -20,7 +20,10 @@
  *
  * Everything else, a request and its answer above all, is never delayed, unless
  * the guest asked for it: a queue may have a time, and a number of units, that
- * its interrupts are held back for (vbus_queue_coalesce()).
+ * its interrupts are held back for (vbus_queue_coalesce()).  Nor is anything on a
+ * lane above priority 0, whatever its frames: whoever gives a device a priority
+ * asks for latency, and a hold in the wrong moment costs a request more than bulk
+ * data on such a lane would gain.
  *
  * Locking: @held under push_lock; @bulk_until is a hint and needs none; the
  * rest belongs to the lane's owner.
@@ -59,7 +62,7 @@ bool vbus_lane_is_bulk(const struct vbus_lane *lane)
 {
 	u64 until = READ_ONCE(lane->bulk_until);
 
-	return until && local_clock() < until;
+	return !lane->priority && until && local_clock() < until;
 }
 
 /* An average that remembers about VBUS_AVERAGE samples. */
@@ -280,10 +283,12 @@ void vbus_lane_end_hold(struct vbus_lane *lane)
 		WRITE_ONCE(lane->held, false);
 		raise = test_bit(VBUS_LANE_LIVE, &lane->state) &&
 			vbus_evq_unconsumed(&lane->h2g);
-		if (raise)
-			lane->stats.interrupts++;
-		else
+		if (!raise)
 			lane->stats.hold_saved++;
+		else if (vbus_lane_outranked(lane))
+			raise = false;
+		else
+			lane->stats.interrupts++;
 		trace_vbus_hold_end(lane, raise);
 	}
 	spin_unlock(&lane->push_lock);

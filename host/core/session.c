@@ -49,6 +49,7 @@ static void vbus_session_unmap(struct vbus_bus *bus)
 	/* vbus_lane_unmap() waits for a grace period, and there is a lane */
 	for (i = 0; i < bus->nlanes; i++)
 		vbus_lane_unmap(&bus->lane[i]);
+	vbus_unmap(&bus->active);
 	for (i = 0; i < VBUS_SLOTS_MAX; i++) {
 		dev = bus->slot[i];
 		for (j = 0; dev && dev->opened && j < VBUS_SHM_MAX; j++)
@@ -63,7 +64,15 @@ static int vbus_session_map(struct vbus_bus *bus)
 	unsigned int i, j;
 	int err;
 
+	if (bus->active_addr) {
+		err = vbus_map(bus->mem, bus->active_addr,
+			       VBUS_ACTIVE_WORDS * sizeof(struct vbus_active),
+			       &bus->active);
+		if (err)
+			return err;
+	}
 	for (i = 0; i < bus->nlanes; i++) {
+		bus->lane[i].active = bus->active.kva;
 		err = vbus_lane_map(&bus->lane[i], bus->mem, bus->desc[i].h2g,
 				    bus->desc[i].g2h, bus->slots);
 		if (err)
@@ -270,6 +279,13 @@ static u32 vbus_session_lanes(struct vbus_bus *bus, u64 page_addr)
 			goto out_free;
 		}
 	}
+	bus->active_addr = le64_to_cpu(page->active);
+	if (bus->active_addr & 63) {
+		vbus_complain(bus, "active priorities at %#llx are not aligned",
+			      bus->active_addr);
+		status = VBUS_EINVAL;
+		goto out_free;
+	}
 	bus->page_addr = page_addr;
 	bus->nlanes = nlanes;
 	bus->slots = slots;
@@ -278,9 +294,30 @@ out_free:
 	return status;
 }
 
+/* What the guest learns of its lanes; in place before HELLO is answered. */
+static int vbus_session_tell(struct vbus_bus *bus, u64 page_addr)
+{
+	__le64 cookie = cpu_to_le64(bus->session);
+	__le32 priority;
+	u32 i;
+	int err;
+
+	for (i = 0; i < bus->nlanes; i++) {
+		priority = cpu_to_le32(bus->lane[i].priority);
+		err = vbus_mem_write(bus->mem, page_addr +
+				     offsetof(struct vbus_bus_page,
+					      lane[i].priority),
+				     &priority, sizeof(priority));
+		if (err)
+			return err;
+	}
+	return vbus_mem_write(bus->mem, page_addr +
+			      offsetof(struct vbus_bus_page, session), &cookie,
+			      sizeof(cookie));
+}
+
 static u32 vbus_session_begin(struct vbus_bus *bus, u64 page_addr)
 {
-	__le64 cookie;
 	u32 i, status;
 	int err;
 
@@ -294,16 +331,13 @@ static u32 vbus_session_begin(struct vbus_bus *bus, u64 page_addr)
 	}
 	err = vbus_session_map(bus);
 	if (err) {
-		vbus_complain(bus, "event queues are not its memory");
+		vbus_complain(bus, "event queues or active priorities are not its memory");
 		goto err_unmap;
 	}
 	do {
 		bus->session = get_random_u64();
 	} while (!bus->session);
-	cookie = cpu_to_le64(bus->session);
-	err = vbus_mem_write(bus->mem, page_addr +
-			     offsetof(struct vbus_bus_page, session), &cookie,
-			     sizeof(cookie));
+	err = vbus_session_tell(bus, page_addr);
 	if (err)
 		goto err_unmap;
 	vbus_session_run(bus);

@@ -80,6 +80,10 @@ TRACE_EVENT(vbus_hold_end,
 		  __entry->raised ? "raised" : "saved")
 );
 
+/* The lane's interrupt is not raised: the guest does something better. */
+DEFINE_EVENT(vbus_lane, vbus_outranked,
+	TP_PROTO(const struct vbus_lane *lane), TP_ARGS(lane));
+
 /* Signals were taken from the guest. */
 TRACE_EVENT(vbus_kicks,
 	TP_PROTO(const struct vbus_lane *lane, u32 n),

@@ -34,6 +34,7 @@
 
 #include <vbus/bus.h>
 #include <vbus/virtio.h>
+#include <active.h>
 #include <evq.h>
 #include <ioq.h>
 
@@ -91,6 +92,7 @@ struct vbus_lane_stats {
 	u64 signals;		/* signals pushed to the guest */
 	u64 coalesced;		/* ... found queued already */
 	u64 interrupts;		/* ... that took an interrupt */
+	u64 outranked;		/* ... not raised: the guest does better things */
 	u64 held;		/* ... whose interrupt was held back */
 	u64 hold_saved;		/* ... and proved to be superfluous */
 	u64 spins_won;		/* times the worker spun and work came */
@@ -104,6 +106,9 @@ struct vbus_lane_stats {
  * struct vbus_lane - host end of a lane
  * @bus:	its bus
  * @index:	its number on the bus
+ * @priority:	0..VBUS_PRIORITY_MAX; fixed, like the next two
+ * @above:	lanes of the bus that have a higher one, one bit each
+ * @rt:		the worker may run in a real-time class
  * @state:	VBUS_LANE_* bits; OWNED is a lock: who holds it may serve
  * @pauses:	> 0: owners give up ownership at the next opportunity
  * @g2h:	consumer of the guest's signals; by the owner
@@ -112,6 +117,8 @@ struct vbus_lane_stats {
  * @h2g:	producer of signals to the guest
  * @last:	memory of @h2g
  * @map:	the two event queues in guest memory (h2g, g2h)
+ * @active:	active-priority words of the guest, NULL: it has none.  Mapped
+ *		while the lane is live
  * @kick:	leaves the doorbell's context, in which little is allowed
  * @serve:	serves in bottom-half context
  * @worker:	serves when there is more than a little to do
@@ -126,6 +133,11 @@ struct vbus_lane_stats {
  * @doorbell_ns: what the guest says that its doorbell costs it; by the owner
  * @wake_ns:	what waking the worker takes on average; by the owner
  * @raise_ns:	what raising an interrupt takes on average; under @push_lock
+ * @rt_debt:	real time that the worker has used and not paid back, ns; by the
+ *		worker, like the next three
+ * @rt_since:	local_clock() when that was reckoned last
+ * @rt_used:	CPU time of the worker then
+ * @rt_now:	the worker is in the real-time class
  * @held:	an interrupt is held back; under @push_lock
  * @hold_asked:	... because the guest asked for it, by all that is held
  * @hold_end:	... until then
@@ -134,6 +146,9 @@ struct vbus_lane_stats {
 struct vbus_lane {
 	struct vbus_bus *bus;
 	unsigned int index;
+	unsigned int priority;
+	u32 above;
+	bool rt;
 	unsigned long state;
 	atomic_t pauses;
 	struct vbus_evq_cons g2h;
@@ -142,6 +157,7 @@ struct vbus_lane {
 	struct vbus_evq_prod h2g;
 	u64 *last;
 	struct vbus_map map[2];
+	const struct vbus_active *active;
 	struct irq_work kick;
 	struct work_struct serve;
 	struct task_struct *worker;
@@ -156,6 +172,10 @@ struct vbus_lane {
 	u32 doorbell_ns;
 	u32 wake_ns;
 	u32 raise_ns;
+	u64 rt_debt;
+	u64 rt_since;
+	u64 rt_used;
+	bool rt_now;
 	bool held;
 	bool hold_asked;
 	ktime_t hold_end;
@@ -182,6 +202,15 @@ void vbus_lane_doorbell(struct vbus_lane *lane);
 void vbus_lane_signal(struct vbus_lane *lane, u32 sig);
 void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs);
 void vbus_lane_raise(struct vbus_lane *lane);
+
+/* ------------------------------------------------------------- priority.c */
+
+unsigned int vbus_bus_levels(const struct vbus_bus *bus);
+void vbus_lane_rank(struct vbus_lane *lane);
+void vbus_lane_rank_worker(struct vbus_lane *lane);
+void vbus_lane_breathe(struct vbus_lane *lane);
+bool vbus_lane_gives_way(const struct vbus_lane *lane);
+bool vbus_lane_outranked(struct vbus_lane *lane);
 
 /* ------------------------------------------------------------- moderate.c */
 
@@ -386,6 +415,8 @@ struct vbus_connector_ops {
  * @group:	configfs directory
  * @name:	name in configfs
  * @lanes:	lanes on offer; vbus_config_lock, fixed while enabled
+ * @priority:	priority of each; likewise
+ * @rt:		workers of high priority may be real-time threads; likewise
  * @spin_us:	how long at most a worker spins for more work before it arms
  * @nap_us:	how soon it looks again after that, 0: not at all
  * @hold_us:	how long an interrupt may be held back during bulk transfers
@@ -405,6 +436,8 @@ struct vbus_connector_ops {
  * @page_addr:	bus page of the session
  * @nlanes:	lanes that the session uses
  * @slots:	slots of its event queues
+ * @active_addr: address of its active-priority words, 0: it has none
+ * @active:	the words, mapped while @running
  * @desc:	private copy of the lanes' addresses
  * @signal:	signal id -> queue; read by lane owners under RCU
  */
@@ -412,6 +445,8 @@ struct vbus_bus {
 	struct config_group group;
 	char name[VBUS_NAME_LEN];
 	unsigned int lanes;
+	u8 priority[VBUS_LANES_MAX];
+	bool rt;
 	unsigned int spin_us;
 	unsigned int nap_us;
 	unsigned int hold_us;
@@ -432,6 +467,8 @@ struct vbus_bus {
 	u64 page_addr;
 	unsigned int nlanes;
 	u32 slots;
+	u64 active_addr;
+	struct vbus_map active;
 	struct {
 		u64 h2g;
 		u64 g2h;

@@ -316,6 +316,7 @@ static void vbus_vdpa_get_config(struct vdpa_device *vdpa, unsigned int offset,
 	own->magic = cpu_to_le32(VBUS_BUS_MAGIC);
 	own->version = cpu_to_le32(VBUS_ABI_VERSION);
 	own->lanes = cpu_to_le32(v->vdpa.nvqs - 1);
+	own->priorities = cpu_to_le32(vbus_bus_levels(v->bus));
 	if (offset > sizeof(config) || len > sizeof(config) - offset)
 		memset(buf, 0, len);
 	else

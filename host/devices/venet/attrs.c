@@ -151,6 +151,22 @@ static ssize_t venet_pairs_store(struct config_item *item, const char *page,
 
 CONFIGFS_ATTR(venet_, pairs);
 
+static ssize_t venet_priority_show(struct config_item *item, char *page)
+{
+	return sysfs_emit(page, "%u\n", item_venet(item)->priority);
+}
+
+static ssize_t venet_priority_store(struct config_item *item, const char *page,
+				    size_t count)
+{
+	struct venet_host *venet = item_venet(item);
+
+	return venet_store_u32(venet, page, count, &venet->priority, 0,
+			       VBUS_PRIORITY_MAX);
+}
+
+CONFIGFS_ATTR(venet_, priority);
+
 static ssize_t venet_link_show(struct config_item *item, char *page)
 {
 	return sysfs_emit(page, "%d\n", READ_ONCE(item_venet(item)->link));
@@ -181,6 +197,7 @@ struct configfs_attribute *venet_attrs[] = {
 	&venet_attr_host_mac,
 	&venet_attr_mtu,
 	&venet_attr_pairs,
+	&venet_attr_priority,
 	&venet_attr_link,
 	NULL,
 };

@@ -82,6 +82,7 @@ static u32 venet_query(struct venet_host *venet, void *out, size_t *outlen)
 		.mtu = cpu_to_le32(READ_ONCE(venet->netdev->mtu)),
 		.link = cpu_to_le32(READ_ONCE(venet->link) ? VENET_LINK_UP : 0),
 		.pairs = cpu_to_le32(venet->pairs),
+		.priority = venet->priority,
 	};
 
 	ether_addr_copy(info.mac, venet->mac);

@@ -59,11 +59,12 @@ struct venet_pair {
  * struct venet_host - a venet device
  * @dev:	as the core sees it
  * @netdev:	host's end; exists while enabled
- * @ifname:	name it gets; vbus_config_lock, like the next five
+ * @ifname:	name it gets; vbus_config_lock, like the next six
  * @mac:	address of the guest's end (SET_MAC: bus->lock)
  * @host_mac:	address of the host's end
  * @mtu:	MTU of both ends at start
  * @pairs:	queue pairs on offer
+ * @priority:	of the lane that the guest should bind it to
  * @link:	carrier that the guest sees
  * @running:	between START and STOP; bus->lock to change
  * @features:	VENET_F_* in use
@@ -78,6 +79,7 @@ struct venet_host {
 	u8 host_mac[ETH_ALEN];
 	u32 mtu;
 	u32 pairs;
+	u32 priority;
 	bool link;
 	bool running;
 	u64 features;
