@@ -288,6 +288,20 @@ static ssize_t lanes_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(lanes);
 
+static ssize_t priorities_show(struct device *dev,
+			       struct device_attribute *attr, char *buf)
+{
+	struct vbus_guest *guest = to_vbus_guest(dev);
+	ssize_t n = 0;
+	u32 i;
+
+	for (i = 0; i < guest->nlanes; i++)
+		n += sysfs_emit_at(buf, n, "%s%u", i ? " " : "",
+				   READ_ONCE(guest->lane[i].priority));
+	return n + sysfs_emit_at(buf, n, "\n");
+}
+static DEVICE_ATTR_RO(priorities);
+
 /* A table, one line per lane, after a line of column names. */
 static ssize_t lane_stats_show(struct device *dev,
 			       struct device_attribute *attr, char *buf)
@@ -298,14 +312,16 @@ static ssize_t lane_stats_show(struct device *dev,
 	u32 i;
 
 	n = sysfs_emit(buf, "lane interrupts polls events spurious arms rearms held spins_won spins_lost");
-	n += sysfs_emit_at(buf, n, " kicks coalesced doorbells full\n");
+	n += sysfs_emit_at(buf, n, " kicks coalesced doorbells full outranked raised\n");
 	for (i = 0; i < guest->nlanes; i++) {
 		vbus_guest_lane_stats(&guest->lane[i], &s);
 		n += sysfs_emit_at(buf, n,
-				   "%u %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
+				   "%u %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
 				   i, s.interrupts, s.polls, s.events,
 				   s.spurious, s.arms, s.rearms, s.held,
-				   s.spins_won, s.spins_lost, s.kicks, s.coalesced, s.doorbells, s.full);
+				   s.spins_won, s.spins_lost, s.kicks,
+				   s.coalesced, s.doorbells, s.full,
+				   s.outranked, s.raised);
 	}
 	return n;
 }
@@ -350,6 +366,7 @@ static DEVICE_ATTR_RO(sleep_ns);
 static struct attribute *bus_guest_attrs[] = {
 	&dev_attr_session.attr,
 	&dev_attr_lanes.attr,
+	&dev_attr_priorities.attr,
 	&dev_attr_lane_stats.attr,
 	&dev_attr_spin_us.attr,
 	&dev_attr_doorbell_ns.attr,
@@ -382,6 +399,7 @@ static void bus_page_fill(struct vbus_guest *guest)
 	memset(page, 0, guest->bus_page.size);
 	page->magic = cpu_to_le32(VBUS_BUS_MAGIC);
 	page->nlanes = cpu_to_le32(guest->nlanes);
+	page->active = cpu_to_le64(guest->active.addr);
 	for (i = 0; i < guest->nlanes; i++) {
 		page->lane[i].h2g = cpu_to_le64(guest->lane[i].h2g.addr);
 		page->lane[i].g2h = cpu_to_le64(guest->lane[i].g2h.addr);
@@ -451,6 +469,9 @@ struct vbus_guest *vbus_guest_alloc(struct device *parent,
 	err = vbus_mem_alloc(guest, &guest->bus_page, PAGE_SIZE);
 	if (err)
 		goto free_dummy;
+	err = vbus_prio_init(guest);
+	if (err)
+		goto free_page;
 	for (i = 0; i < nlanes; i++) {
 		err = vbus_lane_init(guest, i);
 		if (err)
@@ -461,6 +482,8 @@ struct vbus_guest *vbus_guest_alloc(struct device *parent,
 exit_lanes:
 	while (i--)
 		vbus_lane_exit(&guest->lane[i]);
+	vbus_prio_exit(guest);
+free_page:
 	vbus_mem_free(guest, &guest->bus_page);
 free_dummy:
 	vbus_compat_dummy_free(guest->dummy);
@@ -483,6 +506,7 @@ void vbus_guest_free(struct vbus_guest *guest)
 	vbus_mem_reap(guest);
 	for (i = 0; i < guest->nlanes; i++)
 		vbus_lane_exit(&guest->lane[i]);
+	vbus_prio_exit(guest);
 	vbus_mem_free(guest, &guest->bus_page);
 	vbus_compat_dummy_free(guest->dummy);
 	put_device(&guest->dev);
@@ -517,15 +541,21 @@ int vbus_guest_attach(struct vbus_guest *guest)
 
 	mutex_lock(&guest->scan_lock);
 	vbus_mem_reap(guest);
+	vbus_prio_reset(guest);
 	bus_page_fill(guest);
 	for (i = 0; i < guest->nlanes; i++)
 		vbus_lane_start(&guest->lane[i]);
 	guest->attached = true;
 	err = vbus_ctl_hello(guest);
+	if (!err)
+		err = vbus_prio_attach(guest);
 	if (err) {
 		dev_err(&guest->dev, "cannot attach: %d\n", err);
 		goto stop_lanes;
 	}
+	for (i = 0; guest->ops->aim && i < guest->nlanes; i++)
+		guest->ops->aim(guest, i,
+				vbus_guest_lane_cpu(&guest->lane[i]));
 	vbus_spin_calibrate(guest);
 	vbus_scan(guest);	/* an error there leaves us with less devices */
 	mutex_unlock(&guest->scan_lock);

@@ -35,6 +35,14 @@ void vbus_spin_idle(struct vbus_lane *lane);
 void vbus_spin_woken(struct vbus_lane *lane);
 void vbus_spin_calibrate(struct vbus_guest *guest);
 
+/* priority.c */
+int vbus_prio_init(struct vbus_guest *guest);
+void vbus_prio_exit(struct vbus_guest *guest);
+void vbus_prio_reset(struct vbus_guest *guest);
+int vbus_prio_attach(struct vbus_guest *guest);
+void vbus_prio_wake(struct vbus_lane *lane);
+void vbus_prio_sleep(struct vbus_lane *lane);
+
 /* bus.c */
 extern struct bus_type vbus_guest_bus_type;
 extern const struct device_type vbus_device_type;

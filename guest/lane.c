@@ -106,6 +106,7 @@ static int lane_poll(struct napi_struct *napi, int budget)
 		WRITE_ONCE(lane->woken, false);
 		vbus_spin_woken(lane);
 	}
+	vbus_prio_wake(lane);
 	n = vbus_evq_take(&lane->cons, sig, max);
 	lane->events += n;
 	if (n)
@@ -118,6 +119,7 @@ static int lane_poll(struct napi_struct *napi, int budget)
 	if (atomic_read(&lane->busy) > 0) {
 		lane->held++;
 	} else {
+		vbus_prio_sleep(lane);
 		lane->arms++;
 		if (!vbus_evq_arm(&lane->cons)) {
 			lane->rearms++;
@@ -228,6 +230,8 @@ void vbus_guest_lane_stats(const struct vbus_lane *lane,
 	stats->coalesced = READ_ONCE(lane->coalesced);
 	stats->doorbells = READ_ONCE(lane->doorbells);
 	stats->full = READ_ONCE(lane->full);
+	stats->outranked = READ_ONCE(lane->outranked);
+	stats->raised = READ_ONCE(lane->raised);
 }
 EXPORT_SYMBOL_GPL(vbus_guest_lane_stats);
 
@@ -235,15 +239,20 @@ EXPORT_SYMBOL_GPL(vbus_guest_lane_stats);
  * vbus_guest_lane_cpu() - the CPU that a lane is meant for
  * @lane:	lane
  *
- * That is where its interrupt begins.  The administrator may move it
+ * Lanes of the same priority are spread over the CPUs.  That is where a lane's
+ * interrupt begins.  The administrator may move it
  * (/proc/irq/N/smp_affinity), and then the lane's poll and its devices' polls
  * run where it arrives: NAPI instances run on the CPU that schedules them.  This
  * function does not follow: virtio has no way to be told of the move.
  */
 unsigned int vbus_guest_lane_cpu(const struct vbus_lane *lane)
 {
-	unsigned int cpu, i = lane->index;
+	const struct vbus_lane *other;
+	unsigned int cpu, i = 0;
 
+	for (other = lane->guest->lane; other != lane; other++)
+		i += other->priority == lane->priority;
+	i %= num_online_cpus();
 	for_each_online_cpu(cpu)
 		if (!i--)
 			return cpu;

@@ -117,6 +117,15 @@ static void vbus_virtio_doorbell(struct vbus_guest *guest, u32 lane)
 	virtqueue_notify(vv->vq[1 + lane]);
 }
 
+/* Transports without affinity refuse it. */
+static void vbus_virtio_aim(struct vbus_guest *guest, u32 lane,
+			    unsigned int cpu)
+{
+	struct vbus_virtio *vv = guest->priv;
+
+	virtqueue_set_affinity(vv->vq[1 + lane], cpumask_of(cpu));
+}
+
 static void vbus_virtio_reset(struct vbus_guest *guest)
 {
 	struct vbus_virtio *vv = guest->priv;
@@ -128,6 +137,7 @@ static void vbus_virtio_reset(struct vbus_guest *guest)
 static const struct vbus_transport_ops vbus_virtio_ops = {
 	.request = vbus_virtio_request,
 	.doorbell = vbus_virtio_doorbell,
+	.aim = vbus_virtio_aim,
 	.reset = vbus_virtio_reset,
 };
 
@@ -173,9 +183,6 @@ static int vbus_virtio_up(struct vbus_virtio *vv)
 		err = virtqueue_add_inbuf(vv->vq[1 + i], &sg, 1, vv, GFP_KERNEL);
 		if (err)
 			goto down;
-		/* only a hint; transports without affinity refuse it */
-		virtqueue_set_affinity(vv->vq[1 + i],
-				       cpumask_of(vbus_guest_lane_cpu(&vv->guest->lane[i])));
 	}
 	/* the host heeds queue 0 from now on, and may interrupt */
 	virtio_device_ready(vv->vdev);
@@ -259,12 +266,17 @@ static int vbus_virtio_validate(struct virtio_device *vdev)
 }
 
 /*
- * How many of the lanes on offer to use: one for each CPU, so that no two CPUs
- * share an interrupt or a doorbell, and none that no CPU would serve.
+ * How many of the lanes on offer to use.  Lanes of one priority are for as many
+ * CPUs: no two CPUs share an interrupt or a doorbell, and there is none that no
+ * CPU would serve.  With several priorities all of them are.
  */
-static u32 vbus_virtio_lanes(u32 offered)
+static u32 vbus_virtio_lanes(struct virtio_device *vdev, u32 offered)
 {
-	return min3(offered, num_online_cpus(), VBUS_LANES_MAX);
+	u32 lanes = min(offered, VBUS_LANES_MAX);
+
+	if (vbus_virtio_config_get(vdev, priorities) <= 1)
+		lanes = min(lanes, num_online_cpus());
+	return lanes;
 }
 
 static int vbus_virtio_probe(struct virtio_device *vdev)
@@ -292,7 +304,7 @@ static int vbus_virtio_probe(struct virtio_device *vdev)
 	if (!vv)
 		return -ENOMEM;
 	vv->vdev = vdev;
-	vv->nlanes = vbus_virtio_lanes(lanes);
+	vv->nlanes = vbus_virtio_lanes(vdev, lanes);
 	init_completion(&vv->answered);
 	INIT_WORK(&vv->reset_work, vbus_virtio_reset_work);
 	vdev->priv = vv;

@@ -34,6 +34,7 @@
 #include "evq.h"
 #include "ioq.h"
 
+struct vbus_cpu;
 struct vbus_guest;
 struct vbus_queue;
 
@@ -68,6 +69,9 @@ struct vbus_mem {
  * @coalesced:	... that were queued already
  * @doorbells:	... that found the host asleep
  * @full:	... that could not be queued: the host misbehaves
+ * @outranked:	times that signals were found which did not interrupt, because
+ *		the CPU did something at least as important
+ * @raised:	times that the lane was the most important thing on its CPU
  */
 struct vbus_lane_stats {
 	u64 interrupts;
@@ -83,6 +87,8 @@ struct vbus_lane_stats {
 	u64 coalesced;
 	u64 doorbells;
 	u64 full;
+	u64 outranked;
+	u64 raised;
 };
 
 /**
@@ -113,9 +119,12 @@ struct vbus_spin {
  * struct vbus_lane - a pair of event queues, a doorbell and an interrupt
  * @guest:	the bus
  * @index:	number of the lane
+ * @priority:	0..VBUS_PRIORITY_MAX; fixed while attached
  * @busy:	devices that are polling: no need to be interrupted
  * @napi:	consumer of the signals from the host
- * @cons:	its state, owned by whoever runs @napi
+ * @cons:	its state, owned by whoever runs @napi, like the next four
+ * @cpu:	CPU that it was polled on last, NULL: priorities do not matter there
+ * @awake:	it is counted there: signals are taken, or devices poll
  * @woken:	an interrupt came since the last poll
  * @spin:	looking for signals before sleep
  * @lock:	protects all that follows: the producer of signals to the host.
@@ -128,10 +137,13 @@ struct vbus_spin {
 struct vbus_lane {
 	struct vbus_guest *guest;
 	u32 index;
+	u32 priority;
 	atomic_t busy;
 
 	struct napi_struct napi;
 	struct vbus_evq_cons cons;
+	struct vbus_cpu *cpu;
+	bool awake;
 	bool woken;
 	struct vbus_spin spin;
 	unsigned long interrupts;
@@ -141,6 +153,8 @@ struct vbus_lane {
 	unsigned long arms;
 	unsigned long rearms;
 	unsigned long held;
+	unsigned long outranked;
+	unsigned long raised;
 	struct vbus_mem h2g;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;
@@ -152,6 +166,26 @@ struct vbus_lane {
 	u64 *last;
 	struct vbus_mem g2h;
 };
+
+/**
+ * struct vbus_cpu - what the lanes of a CPU share
+ * @lock:	protects @awake, @active and changes of @lanes, and the word that
+ *		shows @active to the host.  Leaf lock, bottom halves off
+ * @awake:	number of lanes that are awake, by priority
+ * @active:	one more than the highest of these priorities, 0: none is awake
+ * @lanes:	lanes that were polled here last, one bit each; read without the
+ *		lock
+ * @looked:	jiffies when all lanes were looked at; a hint
+ *
+ * See priority.c.
+ */
+struct vbus_cpu {
+	spinlock_t lock;
+	u8 awake[VBUS_PRIORITY_MAX + 1];
+	u32 active;
+	unsigned long lanes;
+	unsigned long looked;
+} ____cacheline_aligned_in_smp;
 
 /**
  * struct vbus_poll - the claim of one NAPI instance on a lane
@@ -170,6 +204,8 @@ void vbus_guest_lane_schedule(struct vbus_lane *lane);
 void vbus_guest_lane_stats(const struct vbus_lane *lane,
 			   struct vbus_lane_stats *stats);
 unsigned int vbus_guest_lane_cpu(const struct vbus_lane *lane);
+void __vbus_guest_prio_peek(struct vbus_lane *lane, struct vbus_cpu *cpu);
+bool __vbus_guest_any_ready(struct vbus_guest *guest, unsigned long mask);
 bool vbus_guest_poll_schedule(struct vbus_poll *poll, struct napi_struct *napi);
 void vbus_guest_poll_end(struct vbus_poll *poll);
 
@@ -199,9 +235,13 @@ static inline void vbus_guest_lane_peek(struct vbus_lane *lane)
  */
 static inline void vbus_guest_poll_begin(struct vbus_poll *poll)
 {
+	struct vbus_cpu *cpu = READ_ONCE(poll->lane->cpu);
+
 	if (!test_bit(0, &poll->state) && !test_and_set_bit(0, &poll->state))
 		atomic_inc(&poll->lane->busy);
 	vbus_guest_lane_peek(poll->lane);
+	if (cpu)
+		__vbus_guest_prio_peek(poll->lane, cpu);
 }
 
 /* Devices and drivers */
@@ -286,6 +326,9 @@ static inline void *vbus_device_get_drvdata(struct vbus_device *vdev)
 int vbus_guest_call(struct vbus_device *vdev, u32 func, const void *req,
 		    u32 reqlen, void *rsp, u32 rsplen);
 u32 vbus_guest_lanes(const struct vbus_device *vdev);
+u32 vbus_guest_lanes_of(const struct vbus_device *vdev, u32 priority);
+struct vbus_lane *vbus_guest_lane_pick(const struct vbus_device *vdev,
+				       u32 priority, u32 n);
 struct device *vbus_guest_dma_dev(const struct vbus_device *vdev);
 
 /* Addresses for descriptors: by the DMA API, or guest physical. */
@@ -380,12 +423,14 @@ void vbus_guest_queue_kick(struct vbus_queue *q);
  *		after which the host cannot be relied on any more.  May sleep;
  *		one call at a time
  * @doorbell:	ring a lane's doorbell.  Any context
+ * @aim:	aim a lane's interrupt at a CPU, which is a hint.  Optional
  * @reset:	make the host let go of everything, for good.  May sleep
  */
 struct vbus_transport_ops {
 	int (*request)(struct vbus_guest *guest, const void *req, u32 reqlen,
 		       void *rsp, u32 rsplen);
 	void (*doorbell)(struct vbus_guest *guest, u32 lane);
+	void (*aim)(struct vbus_guest *guest, u32 lane, unsigned int cpu);
 	void (*reset)(struct vbus_guest *guest);
 };
 
@@ -398,6 +443,10 @@ struct vbus_transport_ops {
  * @nlanes:	lanes in use
  * @slots:	slots of each event queue; signal ids are smaller
  * @lane:	the lanes
+ * @ranked:	some lane has a priority; set at attaching, like the next
+ * @above:	lanes of a higher priority than this one, one bit each
+ * @cpu:	what the lanes of a CPU share, of the first VBUS_ACTIVE_WORDS CPUs
+ * @active:	their active-priority words, for the host
  * @spin_us:	how long at most to look for signals before sleep
  * @doorbell_ns: what a doorbell costs here
  * @sleep_ns:	how late a sleeping CPU is
@@ -430,6 +479,10 @@ struct vbus_guest {
 	u32 nlanes;
 	u32 slots;
 	struct vbus_lane *lane;
+	bool ranked;
+	u32 above[VBUS_PRIORITY_MAX + 1];
+	struct vbus_cpu *cpu;
+	struct vbus_mem active;
 	u32 spin_us;
 	u32 doorbell_ns;
 	u32 sleep_ns;
@@ -454,6 +507,25 @@ struct vbus_guest {
 	struct net_device *dummy;
 	int id;
 };
+
+/**
+ * vbus_guest_higher_ready() - has a higher lane of this CPU something to do?
+ * @lane:	lane that a device polls for
+ *
+ * For the loop of a device's poll: one cached read of each higher lane that was
+ * last polled on the same CPU.  If it returns true the poll ends soon, as if its
+ * budget was used up; it should do something before it asks.
+ */
+static inline bool vbus_guest_higher_ready(struct vbus_lane *lane)
+{
+	struct vbus_cpu *cpu = READ_ONCE(lane->cpu);
+	unsigned long mask;
+
+	if (!cpu)
+		return false;
+	mask = READ_ONCE(cpu->lanes) & lane->guest->above[lane->priority];
+	return mask && __vbus_guest_any_ready(lane->guest, mask);
+}
 
 struct vbus_guest *vbus_guest_alloc(struct device *parent,
 				    const struct vbus_transport_ops *ops,

@@ -31,6 +31,7 @@ static const char venet_rx_names[VENET_RX_STATS][ETH_GSTRING_LEN] = {
 static const char venet_lane_names[][ETH_GSTRING_LEN] = {
 	"interrupts", "polls", "events", "spurious", "arms", "rearms", "held",
 	"spins_won", "spins_lost", "kicks", "coalesced", "doorbells", "full",
+	"outranked", "raised",
 };
 
 #define VENET_LANE_STATS	ARRAY_SIZE(venet_lane_names)

@@ -410,19 +410,28 @@ static void venet_setup_netdev(struct venet *v, const struct venet_info *info)
 	venet_setup_features(dev, v->features);
 }
 
-static void venet_setup_pairs(struct venet *v)
+/* Which lane each pair is on; devices with one pair spread over the lanes. */
+static void venet_bind(struct venet *v, const struct venet_info *info)
 {
-	struct vbus_guest *guest = v->vdev->guest;
+	u32 i;
+
+	v->priority = info->priority;
+	for (i = 0; i < v->npairs; i++)
+		v->pair[i].poll.lane = vbus_guest_lane_pick(v->vdev,
+							    v->priority,
+							    v->vdev->slot + i);
+}
+
+static void venet_setup_pairs(struct venet *v, const struct venet_info *info)
+{
 	struct venet_pair *pair;
 	u32 i;
 
+	venet_bind(v, info);
 	for (i = 0; i < v->npairs; i++) {
 		pair = &v->pair[i];
 		pair->venet = v;
 		pair->index = i;
-		/* devices with one pair spread over the lanes */
-		pair->poll.lane = &guest->lane[(v->vdev->slot + i) %
-					       guest->nlanes];
 		INIT_DELAYED_WORK(&pair->refill, venet_refill_work);
 		venet_coalesce_init(pair);
 		u64_stats_init(&pair->tx.sync);
@@ -454,9 +463,10 @@ static int venet_probe(struct vbus_device *vdev)
 	err = venet_query(vdev, &info);
 	if (err)
 		return err;
-	pairs = min3(le32_to_cpu(info.pairs), vbus_guest_lanes(vdev),
+	pairs = min3(le32_to_cpu(info.pairs),
+		     vbus_guest_lanes_of(vdev, info.priority),
 		     VENET_PAIRS_MAX);
-	if (!pairs)
+	if (!pairs || info.priority > VBUS_PRIORITY_MAX)
 		return -EPROTO;
 
 	dev = alloc_etherdev_mq(sizeof(*v), pairs);
@@ -478,7 +488,7 @@ static int venet_probe(struct vbus_device *vdev)
 	}
 	SET_NETDEV_DEV(dev, &vdev->dev);
 	venet_setup_netdev(v, &info);
-	venet_setup_pairs(v);
+	venet_setup_pairs(v, &info);
 	vbus_device_set_drvdata(vdev, v);
 
 	/* one that we made up; a host that does not care may refuse to know */
@@ -535,9 +545,12 @@ static int venet_resume(struct vbus_device *vdev)
 		return err;
 	/* what the net core was promised must still hold */
 	if (le32_to_cpu(info.pairs) < v->npairs ||
-	    v->features & ~le64_to_cpu(info.features))
+	    v->features & ~le64_to_cpu(info.features) ||
+	    info.priority > VBUS_PRIORITY_MAX)
 		return -EOPNOTSUPP;
 	rtnl_lock();
+	/* nor what it said of its lanes; no queue exists and nobody polls */
+	venet_bind(v, &info);
 	/* the host may have forgotten what we told it */
 	if (!ether_addr_equal(v->dev->dev_addr, info.mac))
 		err = venet_tell_mac(v, v->dev->dev_addr);

@@ -236,6 +236,8 @@ static bool rx_one(struct venet_pair *pair, const struct vbus_ioq_desc *d)
  * @pair:	pair
  * @budget:	frames at most
  *
+ * It stops early, as if there was more, when a higher lane has something to do.
+ *
  * Return: frames, or @budget if there may be more.
  */
 int venet_rx_poll(struct venet_pair *pair, int budget)
@@ -254,6 +256,8 @@ int venet_rx_poll(struct venet_pair *pair, int budget)
 			rx_refill(pair);
 		/* frames without end, or ids that free nothing */
 		if (++pieces == max)
+			work = budget;
+		if (vbus_guest_higher_ready(pair->poll.lane))
 			work = budget;
 	}
 	if (rx->nfree)

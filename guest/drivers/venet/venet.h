@@ -146,6 +146,7 @@ struct venet_pair {
  * @pair:	queue pairs
  * @npairs:	number of them
  * @active:	... that are in use, the first ones; rtnl
+ * @priority:	of the lanes that the host wants them on
  * @features:	VENET_F_* of the host
  * @speed:	Mbit/s, 0: not known
  * @rx_log2:	log2 of the receive rings; rtnl
@@ -163,6 +164,7 @@ struct venet {
 	struct venet_pair *pair;
 	u32 npairs;
 	u32 active;
+	u32 priority;
 	u64 features;
 	u32 speed;
 	u32 rx_log2;
