@@ -170,13 +170,11 @@ void __vbus_guest_prio_peek(struct vbus_lane *lane, struct vbus_cpu *cpu)
 	unsigned long mask = READ_ONCE(cpu->lanes) & ~BIT(lane->index);
 	u32 i;
 
-	if (READ_ONCE(cpu->looked) == jiffies) {
-		/* equals, and those above */
-		if (lane->priority)
-			mask &= guest->above[lane->priority - 1];
-	} else {
+	if (time_after(jiffies, READ_ONCE(cpu->looked)))
 		WRITE_ONCE(cpu->looked, jiffies);
-	}
+	else if (lane->priority)
+		/* equals, and those above */
+		mask &= guest->above[lane->priority - 1];
 	for_each_set_bit(i, &mask, VBUS_LANES_MAX)
 		vbus_guest_lane_peek(&guest->lane[i]);
 }
@@ -298,6 +296,7 @@ void vbus_prio_reset(struct vbus_guest *guest)
 		memset(guest->cpu[i].awake, 0, sizeof(guest->cpu[i].awake));
 		guest->cpu[i].active = 0;
 		guest->cpu[i].lanes = 0;
+		guest->cpu[i].looked = jiffies;
 	}
 	memset(guest->active.va, 0, guest->active.size);
 }
