@@ -181,18 +181,22 @@ class Nics:
 
 
 class Venet(Nics):
-    """All NICs are devices of one bus; its attributes may be given."""
+    """All NICs are devices of one bus; its attributes may be given, and the
+    priority of each NIC."""
     name = "venet"
 
-    def __init__(self, n=1, pairs=1, lanes=1, name="venet",
+    def __init__(self, n=1, pairs=1, lanes=1, name="venet", nic_priority=(),
                  guest_spin_us=None, **attributes):
         super().__init__(n)
+        self.nic_priority = list(nic_priority) + [0] * (n - len(nic_priority))
         self.name = name
         self.guest_spin_us = guest_spin_us
         self.how = " ".join("%s=%s" % kv for kv in (
             ("lanes", lanes), ("pairs", pairs),
             ("guest spin_us", "default" if guest_spin_us is None else
-             guest_spin_us), *attributes.items()))
+             guest_spin_us), *attributes.items(),
+            *([("priorities of the NICs", nic_priority)] if nic_priority else
+              [])))
         self.bus, self.pairs, self.lanes = "bench", pairs, lanes
         self.attributes = attributes
         self.host_ifnames = ["venet%d" % i for i in range(n)]
@@ -203,7 +207,8 @@ class Venet(Nics):
             self.set(key, value)
         for i, ifname in enumerate(self.host_ifnames):
             sh(VBUS, "dev", "add", "venet/" + ifname, "mac=" + guest_mac(i),
-               "pairs=%d" % self.pairs)
+               "pairs=%d" % self.pairs,
+               "priority=%d" % self.nic_priority[i])
             sh(VBUS, "plug", ifname, self.bus)
         sh(VBUS, "bus", "enable", self.bus)
 
@@ -513,11 +518,11 @@ class Guest:
         return self.load([self.iperf3(direction, i % self.nics.n, i, more)
                           for i in range(streams)], keys, seconds)
 
-    def request_response(self, peer, seconds):
+    def request_response(self, peer, seconds, nic=0):
         """1-byte transactions, the peer asks; counters and latencies."""
         before = self.snapshot()
         result = json.loads(peer.run(BUILD + "/bench/rr", "client",
-                                     guest_ip(), str(PORT_RR), str(seconds),
+                                     guest_ip(nic), str(PORT_RR), str(seconds),
                                      timeout=seconds + 60))
         after = self.snapshot()
         d = {k: after[k] - before[k] for k in after}
