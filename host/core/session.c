@@ -331,7 +331,9 @@ static u32 vbus_session_begin(struct vbus_bus *bus, u64 page_addr)
 	}
 	err = vbus_session_map(bus);
 	if (err) {
-		vbus_complain(bus, "event queues or active priorities are not its memory");
+		vbus_complain(bus, "%s are not its memory", bus->active_addr &&
+			      !bus->active.kva ? "active priorities" :
+						 "event queues");
 		goto err_unmap;
 	}
 	do {

@@ -58,6 +58,7 @@
 #define PAGE		0x40000u
 #define H2G		0x41000u
 #define G2H		0x42000u
+#define ACTIVE		0x44000u
 #define REQ		0x50000u
 #define RSP		0x51000u
 #define RXQ		0x60000u
@@ -70,6 +71,7 @@ static uint8_t *mem;
 static uint16_t ctl_avail;
 static unsigned int evq_pos, tx_pos, tx_done, rx_pos, rx_done;
 static const char *ifname;
+static uint64_t active;	/* of the bus page */
 
 static void die(const char *fmt, ...)
 {
@@ -317,6 +319,7 @@ static void bus_page(void)
 	page->lane[0].h2g = IOVA + H2G;
 	page->lane[0].g2h = IOVA + G2H;
 	page->lane[0].slots = SLOTS;
+	page->active = active;
 	evq_pos = 0;
 }
 
@@ -674,6 +677,20 @@ static void s_evq_address(void)
 	}
 	bus_page();
 	say(hello());
+}
+
+static void s_active_address(void)
+{
+	static const uint64_t bad[] = { OUTSIDE, IOVA + MEM_SIZE - 64,
+		IOVA + ACTIVE + 4, 1, ~63ull, IOVA + ACTIVE };
+	unsigned int i;
+
+	start_device();
+	for (i = 0; i < 6; i++) {
+		active = bad[i];
+		bus_page();
+		say(hello());
+	}
 }
 
 /* Memory that may only be read, or only be written, is no event queue. */
@@ -1156,6 +1173,30 @@ static void s_evq_ids(void)
 	say(tx_good());
 }
 
+/* Words that outrank everything, and names of words that there are not. */
+static void s_active_words(void)
+{
+	struct vbus_evq *q = at(H2G);
+	static const uint32_t which[] = { 1, VBUS_ACTIVE_WORDS, 0xffffffff,
+		VBUS_ACTIVE_WORDS + 1, 0x80000000 };
+	unsigned int i;
+
+	active = IOVA + ACTIVE;
+	memset(at(ACTIVE), 0xff, VBUS_ACTIVE_WORDS * sizeof(struct vbus_active));
+	live_with_packets(0);
+	for (i = 0; i < 40; i++) {
+		q->active = which[i % 5];
+		q->arm = q->cons + i % 3;
+		tx(OUTSIDE, 100, 0);
+		if (strcmp(tx_result(), "error")) {
+			say("silence");
+			return;
+		}
+	}
+	say("answered");
+	say(verb(VBUS_VERB_LIST, 0));
+}
+
 static void s_evq_positions(void)
 {
 	struct vbus_evq *q = at(H2G);
@@ -1329,7 +1370,8 @@ static const struct {
 } scenarios[] = {
 #define S(name) { #name, s_##name }
 	S(good), S(before_ok), S(version), S(features), S(page_address),
-	S(page_content), S(evq_address), S(evq_read_only), S(no_hello),
+	S(page_content), S(evq_address), S(active_address), S(active_words),
+	S(evq_read_only), S(no_hello),
 	S(verbs), S(slots), S(calls), S(queues), S(start), S(ctl_chains),
 	S(ctl_index), S(ctl_desc_outside), S(ctl_avail_outside),
 	S(ctl_used_outside), S(ctl_size), S(false_resume),

@@ -78,6 +78,9 @@ logged 'bus h0: guest: bus page with 0 lanes of 64 slots' "lanes and slots are i
 hostile evq_address "EFAULT EFAULT EFAULT EFAULT EINVAL EINVAL EFAULT EFAULT EFAULT EFAULT OK" \
 	"event queues that are unaligned, wrap or are outside of guest memory"
 logged 'bus h0: guest: event queues are not its memory' "event queues outside of memory are in the log"
+hostile active_address "EFAULT EFAULT EINVAL EINVAL EFAULT OK" \
+	"active priorities that are unaligned, wrap or are outside of guest memory"
+logged 'bus h0: guest: active priorities are not its memory' "active priorities outside of memory are in the log"
 hostile evq_read_only "EFAULT EFAULT OK OK EFAULT" "memory that cannot be written is no bus page, event queue or ring"
 hostile no_hello "ENOTCONN ENOTCONN ENOTCONN" "requests before HELLO"
 hostile false_resume "ENOTCONN OK" "a restart of a session that never was"
@@ -142,6 +145,7 @@ hostile rx_never "held passed goes on" "receive: a guest that takes nothing hold
 
 hostile evq_ids "consumed passed" "events: unknown signals, another queue's, the bus's own"
 hostile evq_positions "answered OK" "events: impossible positions of the consumer"
+hostile active_words "answered OK" "events: impossible active priorities"
 hostile flood "flooded passed OK" "a flood of doorbells"
 like "$(scenario scribble)" '^[A-Z]+ [A-Z]+ OK passed passed$' \
 	"random writes to everything shared, then a new session works"
