@@ -518,10 +518,11 @@ class Guest:
         return self.load([self.iperf3(direction, i % self.nics.n, i, more)
                           for i in range(streams)], keys, seconds)
 
-    def request_response(self, peer, seconds, nic=0):
+    def request_response(self, peer, seconds, nic=0, realtime=False):
         """1-byte transactions, the peer asks; counters and latencies."""
         before = self.snapshot()
-        result = json.loads(peer.run(BUILD + "/bench/rr", "client",
+        command = ("chrt", "-f", "1") if realtime else ()
+        result = json.loads(peer.run(*command, BUILD + "/bench/rr", "client",
                                      guest_ip(nic), str(PORT_RR), str(seconds),
                                      timeout=seconds + 60))
         after = self.snapshot()
