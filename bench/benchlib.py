@@ -20,7 +20,7 @@ VBUS = os.path.join(BUILD, "user", "vbus")
 CONFIGFS = "/sys/kernel/config/vbus"
 USERSPACE_EXITS = "/sys/kernel/tracing/events/kvm/kvm_userspace_exit"
 NICS_MAX = 8
-PORT_RR = 7001
+PORT_RR, PORT_RR_REALTIME = 7001, 7002
 GUEST_CPU, HOST_CPU = 0, 1
 # which counter of the host's interface counts what goes that way
 BYTES = {"g2h": "rx_bytes", "h2g": "tx_bytes"}
@@ -390,7 +390,9 @@ class Guest:
             await_condition("the guest answers ping", lambda: subprocess.run(
                 ("ip", "netns", "exec", "peer", "ping", "-c1", "-W1",
                  guest_ip(i)), stdout=subprocess.DEVNULL).returncode == 0)
-        self.l2("setsid rr server %d </dev/null >/dev/null 2>&1 &" % PORT_RR)
+        for words in ("server %d" % PORT_RR,
+                      "rt server %d" % PORT_RR_REALTIME):
+            self.l2("setsid rr %s </dev/null >/dev/null 2>&1 &" % words)
         self.pin()
 
     def configure(self, i):
@@ -521,9 +523,10 @@ class Guest:
     def request_response(self, peer, seconds, nic=0, realtime=False):
         """1-byte transactions, the peer asks; counters and latencies."""
         before = self.snapshot()
-        command = ("chrt", "-f", "1") if realtime else ()
-        result = json.loads(peer.run(*command, BUILD + "/bench/rr", "client",
-                                     guest_ip(nic), str(PORT_RR), str(seconds),
+        command = ("rt", "client") if realtime else ("client",)
+        port = PORT_RR_REALTIME if realtime else PORT_RR
+        result = json.loads(peer.run(BUILD + "/bench/rr", *command,
+                                     guest_ip(nic), str(port), str(seconds),
                                      timeout=seconds + 60))
         after = self.snapshot()
         d = {k: after[k] - before[k] for k in after}

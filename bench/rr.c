@@ -6,11 +6,13 @@
  *
  *   rr server PORT                   serve connections, one after the other
  *   rr client ADDRESS PORT SECONDS   print one line of JSON
+ *   rr rt ...                        the same as a real-time process
  */
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -120,11 +122,19 @@ static int client(const char *address, const char *port, const char *seconds)
 
 int main(int argc, char **argv)
 {
+	struct sched_param lowest = { .sched_priority = 1 };
+
 	signal(SIGPIPE, SIG_IGN);
+	if (argc > 1 && !strcmp(argv[1], "rt")) {
+		if (sched_setscheduler(0, SCHED_FIFO, &lowest))
+			die("SCHED_FIFO");
+		argc--;
+		argv++;
+	}
 	if (argc == 3 && !strcmp(argv[1], "server"))
 		server(argv[2]);
 	if (argc == 5 && !strcmp(argv[1], "client"))
 		return client(argv[2], argv[3], argv[4]);
-	fprintf(stderr, "usage: rr server PORT | rr client ADDRESS PORT SECONDS\n");
+	fprintf(stderr, "usage: rr [rt] server PORT | rr [rt] client ADDRESS PORT SECONDS\n");
 	return 2;
 }
