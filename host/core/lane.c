@@ -30,6 +30,7 @@
 
 #define VBUS_LANE_BATCH		32	/* signals taken from the queue at once */
 #define VBUS_QUEUE_QUOTA	16	/* units a queue may do before the next one */
+#define VBUS_QUEUE_HASTE	4	/* ... while a higher lane waits */
 #define VBUS_CONTEXT_BUDGET	8	/* units done where the doorbell arrived */
 #define VBUS_CONTEXT_ROUNDS	4	/* rounds in a row there */
 #define VBUS_WORKER_BUDGET	64	/* units the worker does between breaths */
@@ -103,7 +104,8 @@ static bool vbus_lane_round(struct vbus_lane *lane, int budget)
 		if (!q)
 			break;
 		list_del_init(&q->node);
-		quota = min(budget, VBUS_QUEUE_QUOTA);
+		quota = min(budget, vbus_lane_gives_way(lane) ?
+				    VBUS_QUEUE_HASTE : VBUS_QUEUE_QUOTA);
 		done = q->ops->service(q, quota);
 		if (done >= quota)
 			list_add_tail(&q->node, &lane->ready);
