@@ -83,7 +83,7 @@ await "ping" in_g ping -c1 -W1 $H4
 # flips WHAT N CMD...: N times one pair and two while streams run
 flips()
 {
-	local what=$1 n=$2 way bad=0
+	local what=$1 n=$2 way bad=0 during=0
 	shift 2
 	for way in put get; do
 		"$@" "$TRAFFIC" $way $H4 "$PORT" 400 "$n" >"/tmp/$way" 2>&1 &
@@ -91,9 +91,13 @@ flips()
 	sleep 1
 	for ((i = 0; i < n; i++)); do
 		"$@" ethtool -L "$nic" combined $((1 + i % 2)) || bad=1
-		sleep 0.3
+		# a stream says nothing before its end
+		[[ -s /tmp/put || -s /tmp/get ]] || during=$((during + 1))
+		sleep 0.2
 	done
 	is "$bad" 0 "$what: $n times another number of pairs"
+	note "$during of them while both streams ran"
+	is "$((during >= 4))" 1 "$what: in the middle of the streams"
 	passes "$what: the streams come to their end" await "streams" \
 		sh -c "grep -q . /tmp/put && grep -q . /tmp/get"
 	is "$(cat /tmp/put /tmp/get | grep -c '^419430400 of 419430400 ')" 2 \
@@ -210,5 +214,26 @@ passes "guest: the streams come to their end again" await "streams" streams_done
 is "$(in_guest a 'cat /tmp/put /tmp/get' | grep -c '^134217728 of 134217728 ')" 2 \
 	"guest: not a byte is lost or changed this time"
 passes "guest: traffic afterwards" in_guest a traffic get "$PEER4" "$PORT" 16 3
+guest_stop a
+
+# ------------------------------------------------- the same, kernel 6.1
+
+await "the bus is free" bus_state b0 enabled
+guest c --kver 6.1 --smp 2 -- -device "$(bus_device b0)" || bail "no guest"
+guest_up c 3 || bail "no traffic"
+nic=$(guest_nics c 1)
+is "$(combined in_guest c)" 2 "6.1: two pairs at first"
+for n in 1 2; do
+	passes "6.1: ethtool -L combined $n" in_guest c ethtool -L "$nic" combined $n
+	is "$(combined in_guest c)" $n "6.1: ethtool -l says $n"
+	passes "6.1: combined $n: checked traffic, guest to peer" in_guest c traffic put "$PEER4" "$PORT" 16 $n
+	passes "6.1: combined $n: checked traffic, peer to guest" in_guest c traffic get "$PEER4" "$PORT" 16 $n
+done
+passes "6.1: ethtool -C rx-usecs 200 rx-frames 32" in_guest c ethtool -C "$nic" rx-usecs 200 rx-frames 32
+held=$(($(lane_stat b0 0 held) + $(lane_stat b0 1 held)))
+passes "6.1: coalescing: pings are answered" peer_run ping -c 10 -i 0.1 -W 20 10.77.0.3
+is "$(($(lane_stat b0 0 held) + $(lane_stat b0 1 held) > held))" 1 "6.1: coalescing: the host holds interrupts back"
+passes "6.1: ethtool -C adaptive-rx on" in_guest c ethtool -C "$nic" adaptive-rx on
+passes "6.1: adaptive-rx: checked traffic" in_guest c traffic get "$PEER4" "$PORT" 64 5
 
 finish
