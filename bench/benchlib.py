@@ -477,16 +477,14 @@ class Guest:
         return {k: after[k] - before[k] for k in after}
 
     def load(self, commands, keys, seconds, warm_up=1.0, during=None):
-        """Run commands in the guest side by side, which go on until they are
-        killed, and return the counters of a while; @keys count the bytes that
+        """Run commands in the guest side by side, which must take longer, and
+        return the counters of the steady part; @keys count the bytes that
         matter.  What @during returns is added."""
         await_condition("the peer's servers are free", servers_are_free)
-        script = "".join("(exec %s) >/tmp/load.%d 2>&1 & p%d=$!; " % (c, i, i)
+        script = "".join("(%s) >/tmp/load.%d 2>&1 & p%d=$!; " % (c, i, i)
                          for i, c in enumerate(commands))
-        script += "echo %s >/tmp/load.pids; " % " ".join(
-            "$p%d" % i for i in range(len(commands)))
-        script += "".join("wait $p%d || cat /tmp/load.%d; " % (i, i)
-                          for i in range(len(commands)))
+        script += "".join("wait $p%d || { cat /tmp/load.%d; exit 1; }; " %
+                          (i, i) for i in range(len(commands)))
         client = subprocess.Popen(
             self.command(script, seconds + 90), stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True)
@@ -496,13 +494,14 @@ class Guest:
                             None or self.bytes(keys) - start > 1 << 17)
             self.measure(warm_up)
             d = during(seconds) if during else self.measure(seconds)
-            if client.poll() is not None:
-                raise BenchError("the load ended too early: %s\n%s" %
-                                 (client.stdout.read(), self.last_words()))
-            self.l2("kill $(cat /tmp/load.pids)")
-            client.communicate(timeout=60)
+            early = client.poll() is not None
+            output, _ = client.communicate(timeout=120)
         finally:
             client.kill()
+        if early or client.returncode:
+            raise BenchError("the load %s: %s\n%s" % (
+                "ended too early" if early else "failed", output,
+                self.last_words()))
         d["bytes"] = sum(d[k] for k in keys)
         return d
 
@@ -510,14 +509,17 @@ class Guest:
         s = self.snapshot()
         return sum(s[k] for k in keys)
 
-    def iperf3(self, direction, nic=0, port=0, more=""):
-        return "iperf3 -c %s -p %d -t 600 %s %s" % (
-            peer_ip(nic), 5201 + port, "" if direction == "g2h" else "-R", more)
+    def iperf3(self, direction, seconds, nic=0, port=0, more=""):
+        """A client that outlasts a measurement of so many seconds."""
+        return "iperf3 -c %s -p %d -t %d %s %s" % (
+            peer_ip(nic), 5201 + port, seconds + 3,
+            "" if direction == "g2h" else "-R", more)
 
     def stream(self, peer, direction, seconds, streams=1, more=""):
         """TCP streams, spread over the NICs."""
         keys = (BYTES[direction],)
-        return self.load([self.iperf3(direction, i % self.nics.n, i, more)
+        return self.load([self.iperf3(direction, seconds, i % self.nics.n, i,
+                                      more)
                           for i in range(streams)], keys, seconds)
 
     def request_response(self, peer, seconds, nic=0, realtime=False):
