@@ -11,11 +11,12 @@
  * CPU; it schedules the poll in any case, which takes what there is and arms.
  * So the lane is unarmed only while somebody looks at it.
  *
- * How long: no longer than a sleep costs.  That is what a timer comes late when
- * the CPU slept, which is measured, and what raising the interrupt costs the host,
- * which it tells.  Within that it is learnt, as the kernel's halt polling does:
- * longer if the CPU was idle for less than that when the interrupt came, shorter
- * if it was for more.  A CPU without idle accounting (nohz=off) never spins.
+ * How long: as long as a sleep costs.  That is what a timer comes late when the
+ * CPU slept, which is measured, and what raising the interrupt costs the host,
+ * which it tells.  So it never costs more than twice what the best choice would
+ * have.  And only if it has paid lately: each wait is reckoned as what it cost, or
+ * would have cost, with spinning, and the average must be less than a sleep's.  A
+ * CPU without idle accounting (nohz=off) never spins.
  */
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
@@ -26,7 +27,7 @@
 #include <linux/tick.h>
 #include "guest.h"
 
-#define SPIN_MIN_NS	(10u * NSEC_PER_USEC)	/* spinning begins with this */
+#define SPIN_AVERAGE	8			/* waits that the average remembers */
 #define COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
 #define CALIBRATIONS	64			/* doorbells to find their cost */
 #define SLEEPS		15			/* sleeps to find theirs */
@@ -68,6 +69,17 @@ void vbus_spin_idle(struct vbus_lane *lane)
 	spin->idle_us = spin_cpu_idle_us();
 }
 
+/* A wait of @ns ended: would spinning have been, or was it, the better choice? */
+static void spin_learn(struct vbus_lane *lane, u64 ns)
+{
+	struct vbus_spin *spin = &lane->spin;
+	u32 sleep = spin_max(lane);
+	int cost = ns < sleep ? ns : 2 * sleep;
+
+	spin->cost_ns += (cost - (int)spin->cost_ns) / SPIN_AVERAGE;
+	spin->ns = spin->cost_ns < sleep ? sleep : 0;
+}
+
 /**
  * vbus_spin_woken() - an interrupt ended the lane's sleep
  * @lane:	lane, in its poll
@@ -76,15 +88,10 @@ void vbus_spin_woken(struct vbus_lane *lane)
 {
 	struct vbus_spin *spin = &lane->spin;
 	u64 idle_us = spin_cpu_idle_us() - spin->idle_us;
-	u32 max = spin_max(lane);
 
 	/* busy, or nothing is known: spinning was not possible */
-	if (!idle_us && !spin->spent_ns)
-		return;
-	if (idle_us * NSEC_PER_USEC + spin->spent_ns > max)
-		spin->ns = spin->ns / 2 < SPIN_MIN_NS ? 0 : spin->ns / 2;
-	else
-		spin->ns = clamp(2 * spin->ns, min(max, SPIN_MIN_NS), max);
+	if (idle_us || spin->spent_ns)
+		spin_learn(lane, idle_us * NSEC_PER_USEC + spin->spent_ns);
 }
 
 /* Nothing else runs on this CPU; preemption is off. */
@@ -98,6 +105,7 @@ static void spin_look(struct vbus_lane *lane)
 	while (spent < window && !need_resched()) {
 		if (vbus_evq_ready(&lane->cons)) {
 			spin->won++;
+			spin_learn(lane, spent);
 			return;
 		}
 		cpu_relax();

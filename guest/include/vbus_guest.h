@@ -97,7 +97,8 @@ struct vbus_lane_stats {
  * @wanted:	it is to run
  * @cpu:	CPU that the lane's poll ran on last
  * @after:	it has just given up.  This and the rest: owner of the NAPI
- * @ns:		for how long it has been worth it
+ * @ns:		for how long to look, 0: it has not been worth it lately
+ * @cost_ns:	what a wait has cost on average with looking, or would have
  * @spent_ns:	for how long it looked in vain before this sleep
  * @idle_us:	idle time of the CPU when this sleep began
  * @won:	times that it found a signal
@@ -109,6 +110,7 @@ struct vbus_spin {
 	unsigned int cpu;
 	bool after;
 	u32 ns;
+	u32 cost_ns;
 	u32 spent_ns;
 	u64 idle_us;
 	unsigned long won;

@@ -10,9 +10,10 @@
  *  - the worker waits for more before it arms the lane, because a doorbell and a
  *    wake-up cost more than that.  First it spins, no longer than those two cost
  *    here: the guest says what the doorbell costs it, the wake-up is measured.
- *    How long within that is learnt, as the kernel's halt polling does.  Then it
- *    naps: it looks again by a timer, at growing intervals, which costs the host
- *    little and the guest nothing;
+ *    So it never costs more than twice what the best choice would have, and it is
+ *    only done if it has paid lately.  Then the worker naps: it looks again by a
+ *    timer, at growing intervals, which costs the host little and the guest
+ *    nothing;
  *  - interrupts are held back for up to bus->hold_us, if the guest is awake: one
  *    that sends, be it data or acknowledgements, looks at its event queue while
  *    it does so.  When its next signal is overdue, which says that it may have
@@ -105,19 +106,16 @@ static u32 vbus_lane_spin_max(struct vbus_lane *lane)
 }
 
 /*
- * The guest's next signal came @waited ns after the lane ran out of work: grow
- * the spin if spinning would have caught it, shrink it if not.
+ * The guest's next signal came @waited ns after the lane ran out of work.  With
+ * spinning that has cost, or would have cost, that time, or two sleeps' if it was
+ * too long; spin as long as the average is less than a sleep's.
  */
 static void vbus_lane_learn(struct vbus_lane *lane, u64 waited)
 {
 	u32 max = vbus_lane_spin_max(lane);
 
-	if (waited > max)
-		lane->spin_ns = lane->spin_ns / 2 < VBUS_SPIN_MIN_NS ?
-				0 : lane->spin_ns / 2;
-	else
-		lane->spin_ns = clamp(2 * lane->spin_ns,
-				      min(max, VBUS_SPIN_MIN_NS), max);
+	vbus_average(&lane->spin_cost_ns, waited < max ? waited : 2 * max);
+	lane->spin_ns = lane->spin_cost_ns < max ? max : 0;
 }
 
 /**
@@ -150,6 +148,7 @@ static bool vbus_lane_spin(struct vbus_lane *lane)
 		if (vbus_evq_ready(&lane->g2h)) {
 			lane->stats.spins_won++;
 			vbus_average(&lane->gap_ns, spent);
+			vbus_lane_learn(lane, spent);
 			return true;
 		}
 		if (atomic_read(&lane->pauses))

@@ -128,7 +128,8 @@ struct vbus_lane_stats {
  * @woken_at:	local_clock() when it was last woken, 0: it has run since
  * @heard_at:	local_clock() when signals were last taken; by the owner
  * @beat_ns:	how long it is between that on average; by the owner
- * @spin_ns:	how long spinning for more has been worth it; by the owner
+ * @spin_ns:	how long to spin for more, 0: not worth it lately; by the owner
+ * @spin_cost_ns: what a wait has cost on average with spinning, or would have
  * @gap_ns:	how long it took on average when work did come; by the owner
  * @doorbell_ns: what the guest says that its doorbell costs it; by the owner
  * @wake_ns:	what waking the worker takes on average; by the owner
@@ -168,6 +169,7 @@ struct vbus_lane {
 	u64 heard_at;
 	u32 beat_ns;
 	u32 spin_ns;
+	u32 spin_cost_ns;
 	u32 gap_ns;
 	u32 doorbell_ns;
 	u32 wake_ns;
