@@ -14,10 +14,11 @@
  *    only done if it has paid lately.  Then the worker naps: it looks again by a
  *    timer, at growing intervals, which costs the host little and the guest
  *    nothing;
- *  - interrupts are held back for up to bus->hold_us, if the guest is awake: one
- *    that sends, be it data or acknowledgements, looks at its event queue while
- *    it does so.  When its next signal is overdue, which says that it may have
- *    gone to sleep, nothing is held any more, and what is held is let go.
+ *  - interrupts are held back for up to bus->hold_us while big frames move or the
+ *    guest gives signs of life: one that sends, be it data or acknowledgements,
+ *    looks at its event queue while it does so, and one that sleeps is better
+ *    woken for several frames.  When nothing moves and the guest's next signal is
+ *    overdue, nothing is held any more, and what is held is let go.
  *
  * Everything else, a request and its answer above all, is never delayed, unless
  * the guest asked for it: a queue may have a time, and a number of units, that
@@ -39,7 +40,8 @@
 #include "vbus_host.h"
 
 #define VBUS_BULK_NS	(2 * NSEC_PER_MSEC)
-#define VBUS_SPIN_MIN_NS	(10u * NSEC_PER_USEC)	/* spinning begins with this */
+#define VBUS_FLOW_NS	(200 * NSEC_PER_USEC)	/* a flow has no longer gaps */
+#define VBUS_SPIN_MIN_NS	(10u * NSEC_PER_USEC)	/* silence that says nothing */
 #define VBUS_COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
 #define VBUS_BEATS		3	/* silence that is no chance, in average intervals */
 #define VBUS_AVERAGE		8	/* samples that an average remembers */
@@ -92,6 +94,14 @@ static bool vbus_lane_is_awake(const struct vbus_lane *lane)
 	return local_clock() - READ_ONCE(lane->heard_at) <
 	       VBUS_BEATS * (u64)READ_ONCE(lane->beat_ns) ||
 	       data_race(vbus_evq_ready(&lane->g2h));
+}
+
+/* Did a big frame move just now?  Then there is more to come, and to batch. */
+static bool vbus_lane_flows(const struct vbus_lane *lane)
+{
+	u64 moved_at = READ_ONCE(lane->bulk_until) - VBUS_BULK_NS;
+
+	return local_clock() - moved_at < VBUS_FLOW_NS;
 }
 
 /* The longest spin that can pay: what a doorbell and a wake-up cost here. */
@@ -153,7 +163,8 @@ static bool vbus_lane_spin(struct vbus_lane *lane)
 		}
 		if (atomic_read(&lane->pauses))
 			return false;
-		if (spent > 2 * lane->gap_ns + VBUS_SPIN_MIN_NS)
+		if (spent > 2 * lane->gap_ns + VBUS_SPIN_MIN_NS &&
+		    !vbus_lane_flows(lane))
 			vbus_lane_release(lane);
 		cpu_relax();
 		/* whoever wants the CPU gets it; the lane stays unarmed */
@@ -171,8 +182,9 @@ static bool vbus_lane_nap(struct vbus_lane *lane)
 
 	while (nap && vbus_lane_is_bulk(lane) && !atomic_read(&lane->pauses) &&
 	       !kthread_should_stop()) {
-		/* it has been quiet for a while and may be asleep */
-		vbus_lane_release(lane);
+		/* both have been quiet for a while, and the guest may be asleep */
+		if (!vbus_lane_flows(lane))
+			vbus_lane_release(lane);
 		timeout = ns_to_ktime(nap);
 		set_current_state(TASK_INTERRUPTIBLE);
 		schedule_hrtimeout_range(&timeout, nap / 4, HRTIMER_MODE_REL);
@@ -241,7 +253,8 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 	ktime_t end;
 
 	lockdep_assert_held(&lane->push_lock);
-	if (!asked && vbus_lane_is_bulk(lane) && vbus_lane_is_awake(lane))
+	if (!asked && vbus_lane_is_bulk(lane) &&
+	    (vbus_lane_flows(lane) || vbus_lane_is_awake(lane)))
 		usecs = READ_ONCE(lane->bus->hold_us);
 	if (!usecs) {
 		/* its timer finds nothing, or what is held by then */

@@ -162,12 +162,12 @@ traffic "all waiting turned off" 32
 is "$(guest_spins)" "$spins" "guest side: with spin_us 0 it never spins"
 is "$(host_waits)" "$waits" "with spin_us and nap_us 0 the worker never waits"
 is "$(lane_stat l0 0 held)" "$held" "with hold_us 0 no interrupt is held back"
-echo 100 >"$CFS/buses/l0/nap_us"
+echo 50 >"$CFS/buses/l0/nap_us"
 traffic "naps" 32
-is "$(($(host_waits) > waits))" 1 "with nap_us 100 the worker naps"
+is "$(($(host_waits) > waits))" 1 "with nap_us 50 the worker naps"
 echo 500 >"$guest/spin_us"
 echo 400 >"$CFS/buses/l0/spin_us"
-echo 1000 >"$CFS/buses/l0/hold_us"
+echo 400 >"$CFS/buses/l0/hold_us"
 
 # ----------------------------------------------------------------- offloads
 
