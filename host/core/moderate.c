@@ -91,9 +91,11 @@ void vbus_lane_heard(struct vbus_lane *lane)
 /* Has the guest given a sign of life that it would give if it were awake? */
 static bool vbus_lane_is_awake(const struct vbus_lane *lane)
 {
-	return local_clock() - READ_ONCE(lane->heard_at) <
-	       VBUS_BEATS * (u64)READ_ONCE(lane->beat_ns) ||
-	       data_race(vbus_evq_ready(&lane->g2h));
+	if (local_clock() - READ_ONCE(lane->heard_at) <
+	    VBUS_BEATS * (u64)READ_ONCE(lane->beat_ns))
+		return true;
+	/* races with the owner, who may take it meanwhile: a hint either way */
+	return data_race(vbus_evq_ready(&lane->g2h));
 }
 
 /* Did a big frame move just now?  Then there is more to come, and to batch. */
