@@ -103,10 +103,10 @@ l1_write_job()
 }
 
 # The QEMU that runs L1 is the one of L1's root, not the machine's: emulators
-# before 8.1 race when one CPU translates what another patches, and before 9 or
-# so deliver interrupts in the middle of a world switch, which kills L1 or L2
-# now and then.  It runs by the loader and the libraries of that tree, without a
-# chroot, so that it needs no privilege and sees the paths of this machine.
+# before 8.1 race when one CPU translates what another patches, which kills L1 or
+# its guests now and then (README.md).  It runs by the loader and the libraries of
+# that tree, without a chroot, so that it needs no privilege and sees the paths of
+# this machine.
 l1_emulator()
 {
 	local tree=$l1_root/tree
