@@ -480,18 +480,19 @@ static ssize_t vbus_bus_stats_show(struct config_item *item, char *page)
 	unsigned int i;
 	ssize_t n;
 
-	n = sysfs_emit(page, "lane doorbells in_context worker_rounds worker_wakes kicks arms signals coalesced interrupts outranked held hold_saved spins_won spins_lost naps_won naps_lost refused\n");
+	n = sysfs_emit(page, "lane doorbells in_context worker_rounds worker_wakes kicks arms signals coalesced interrupts outranked held hold_saved held_ns spins_won spins_lost naps_won naps_lost refused\n");
 	mutex_lock(&vbus_config_lock);
 	for (i = 0; bus->enabled && i < bus->lanes; i++) {
 		const struct vbus_lane_stats *s = &bus->lane[i].stats;
 
 		n += sysfs_emit_at(page, n,
-				   "%u %lld %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
+				   "%u %lld %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
 				   i, atomic64_read(&s->doorbells),
 				   s->in_context, s->worker_rounds,
 				   s->worker_wakes, s->kicks, s->arms,
 				   s->signals, s->coalesced, s->interrupts,
-				   s->outranked, s->held, s->hold_saved, s->spins_won,
+				   s->outranked, s->held, s->hold_saved,
+				   s->held_ns, s->spins_won,
 				   s->spins_lost, s->naps_won, s->naps_lost,
 				   s->refused);
 	}

@@ -38,6 +38,7 @@ static int vbus_debugfs_counters_show(struct seq_file *s, void *unused)
 		{ "interrupts", &st->interrupts },
 		{ "held", &st->held },
 		{ "hold_saved", &st->hold_saved },
+		{ "held_ns", &st->held_ns },
 		{ "spins_won", &st->spins_won },
 		{ "spins_lost", &st->spins_lost },
 		{ "naps_won", &st->naps_won },

@@ -237,6 +237,15 @@ void vbus_lane_raised(struct vbus_lane *lane, u64 ns)
 	spin_unlock(&lane->push_lock);
 }
 
+/* An interrupt is held back no longer; was it raised? */
+static void vbus_lane_unhold(struct vbus_lane *lane, bool raised)
+{
+	lockdep_assert_held(&lane->push_lock);
+	WRITE_ONCE(lane->held, false);
+	lane->stats.held_ns += local_clock() - lane->held_at;
+	trace_vbus_hold_end(lane, raised);
+}
+
 /**
  * vbus_lane_hold() - may the interrupt of a signal be held back?
  * @lane:	lane; its push_lock is held
@@ -261,8 +270,7 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 	if (!usecs) {
 		/* its timer finds nothing, or what is held by then */
 		if (lane->held)
-			trace_vbus_hold_end(lane, true);
-		WRITE_ONCE(lane->held, false);
+			vbus_lane_unhold(lane, true);
 		return false;
 	}
 	end = ktime_add_us(ktime_get(), usecs);
@@ -270,6 +278,7 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 		WRITE_ONCE(lane->stats.held, lane->stats.held + 1);
 		WRITE_ONCE(lane->hold_asked, asked);
 		WRITE_ONCE(lane->held, true);
+		lane->held_at = local_clock();
 		trace_vbus_hold(lane, usecs);
 	} else {
 		if (!asked)
@@ -294,7 +303,6 @@ void vbus_lane_end_hold(struct vbus_lane *lane)
 
 	spin_lock(&lane->push_lock);
 	if (lane->held) {
-		WRITE_ONCE(lane->held, false);
 		raise = test_bit(VBUS_LANE_LIVE, &lane->state) &&
 			vbus_evq_unconsumed(&lane->h2g);
 		if (!raise)
@@ -303,7 +311,7 @@ void vbus_lane_end_hold(struct vbus_lane *lane)
 			raise = false;
 		else
 			lane->stats.interrupts++;
-		trace_vbus_hold_end(lane, raise);
+		vbus_lane_unhold(lane, raise);
 	}
 	spin_unlock(&lane->push_lock);
 	if (raise)

@@ -95,6 +95,7 @@ struct vbus_lane_stats {
 	u64 outranked;		/* ... not raised: the guest does better things */
 	u64 held;		/* ... whose interrupt was held back */
 	u64 hold_saved;		/* ... and proved to be superfluous */
+	u64 held_ns;		/* how long they were held back, together */
 	u64 spins_won;		/* times the worker spun and work came */
 	u64 spins_lost;		/* times it spun in vain */
 	u64 naps_won;		/* times it looked again by a timer and found work */
@@ -140,6 +141,7 @@ struct vbus_lane_stats {
  * @rt_used:	CPU time of the worker then
  * @rt_now:	the worker is in the real-time class
  * @held:	an interrupt is held back; under @push_lock
+ * @held_at:	local_clock() when that began
  * @hold_asked:	... because the guest asked for it, by all that is held
  * @hold_end:	... until then
  * @hold:	ends that
@@ -179,6 +181,7 @@ struct vbus_lane {
 	u64 rt_used;
 	bool rt_now;
 	bool held;
+	u64 held_at;
 	bool hold_asked;
 	ktime_t hold_end;
 	struct hrtimer hold;
