@@ -36,6 +36,7 @@ static int vbus_debugfs_counters_show(struct seq_file *s, void *unused)
 		{ "signals", &st->signals },
 		{ "coalesced", &st->coalesced },
 		{ "interrupts", &st->interrupts },
+		{ "outranked", &st->outranked },
 		{ "held", &st->held },
 		{ "hold_saved", &st->hold_saved },
 		{ "held_ns", &st->held_ns },

@@ -86,7 +86,7 @@ flips()
 	local what=$1 n=$2 way bad=0 during=0
 	shift 2
 	for way in put get; do
-		"$@" "$TRAFFIC" $way $H4 "$PORT" 400 "$n" >"/tmp/$way" 2>&1 &
+		"$@" "$TRAFFIC" $way $H4 "$PORT" 1000 "$n" >"/tmp/$way" 2>&1 &
 	done
 	sleep 1
 	for ((i = 0; i < n; i++)); do
@@ -100,7 +100,7 @@ flips()
 	is "$((during >= 4))" 1 "$what: in the middle of the streams"
 	passes "$what: the streams come to their end" await "streams" \
 		sh -c "grep -q . /tmp/put && grep -q . /tmp/get"
-	is "$(cat /tmp/put /tmp/get | grep -c '^419430400 of 419430400 ')" 2 \
+	is "$(cat /tmp/put /tmp/get | grep -c '^1048576000 of 1048576000 ')" 2 \
 		"$what: not a byte is lost or changed, either way"
 }
 
