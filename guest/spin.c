@@ -125,14 +125,18 @@ static void spin_once(struct vbus_lane *lane)
 		set_cpus_allowed_ptr(current, cpumask_of(lane->spin.cpu));
 	preempt_disable();
 	own = single_task_running() && napi_schedule_prep(&lane->napi);
-	if (own)
-		spin_look(lane);
-	preempt_enable();
 	if (own) {
+		spin_look(lane);
+		/*
+		 * Before anybody else may have the CPU: nobody polls the lane
+		 * until this has come to pass.
+		 */
 		local_bh_disable();
 		__napi_schedule(&lane->napi);
-		local_bh_enable();
 	}
+	preempt_enable();
+	if (own)
+		local_bh_enable();
 	cond_resched();
 }
 

@@ -121,7 +121,7 @@ l1_emulator()
 # The command line of QEMU for L1, without what the caller adds.
 l1_machine()
 {
-	local accel=(-accel "tcg,thread=multi" -cpu "max,+svm,+npt,-erms,-fsrm")
+	local accel=(-accel "tcg,thread=multi" -cpu "max,+svm,+npt,-erms,-fsrm,-x2apic")
 	local security=none
 	local cmdline=(console=ttyS0 "panic=-1" panic_on_oops=1 loglevel=7
 		mitigations=off nokaslr audit=0 random.trust_cpu=on
