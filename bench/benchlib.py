@@ -495,7 +495,9 @@ class Guest:
             self.measure(warm_up)
             d = during(seconds) if during else self.measure(seconds)
             early = client.poll() is not None
-            output, _ = client.communicate(timeout=120)
+            output, _ = client.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            raise BenchError("the load does not end\n" + self.last_words())
         finally:
             client.kill()
         if early or client.returncode:
