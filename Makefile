@@ -3,7 +3,8 @@
 #   make demo     show it working, beside virtio-net
 #   make check    all tests; the last line is "N passed, N failed"
 #   make unit     the tests that need no lab
-#   make bench    all measurements (an hour); make bench-quick: some (10 minutes)
+#   make bench    all measurements (an hour); make bench-quick: some (10 minutes);
+#                 ONLY=tcp_g2h,rr: of these workloads
 #   make shell    a shell in the lab, modules built
 #   make modules  host and guest modules for the lab's kernels
 #
@@ -52,7 +53,7 @@ bench bench-quick: modules user bench-tools guests
 	@$(SUDO) lab/deps gnuplot-nox python3
 	@mkdir -p build/bench
 	@rm -f build/bench/rounds.json
-	@$(call twice,$(lab_run) --timeout 7200 -- bench/bench $(if $(findstring quick,$@),--quick) build/bench/results.jsonl)
+	@$(call twice,$(lab_run) --timeout 7200 -- bench/bench $(if $(findstring quick,$@),--quick) $(if $(ONLY),--only=$(ONLY)) build/bench/results.jsonl)
 	@bench/report build/bench/results.jsonl build/bench
 	@cat build/bench/results.md
 
