@@ -477,24 +477,23 @@ CONFIGFS_ATTR_RO(vbus_bus_, memory);
 static ssize_t vbus_bus_stats_show(struct config_item *item, char *page)
 {
 	struct vbus_bus *bus = to_vbus_bus(item);
-	unsigned int i;
+	unsigned int i, j;
 	ssize_t n;
 
-	n = sysfs_emit(page, "lane doorbells in_context worker_rounds worker_wakes kicks arms signals coalesced interrupts outranked held hold_saved held_ns spins_won spins_lost naps_won naps_lost refused\n");
+	n = sysfs_emit(page, "lane doorbells");
+	for (j = 0; j < vbus_lane_ncounters; j++)
+		n += sysfs_emit_at(page, n, " %s", vbus_lane_counters[j].name);
+	n += sysfs_emit_at(page, n, "\n");
 	mutex_lock(&vbus_config_lock);
 	for (i = 0; bus->enabled && i < bus->lanes; i++) {
 		const struct vbus_lane_stats *s = &bus->lane[i].stats;
 
-		n += sysfs_emit_at(page, n,
-				   "%u %lld %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
-				   i, atomic64_read(&s->doorbells),
-				   s->in_context, s->worker_rounds,
-				   s->worker_wakes, s->kicks, s->arms,
-				   s->signals, s->coalesced, s->interrupts,
-				   s->outranked, s->held, s->hold_saved,
-				   s->held_ns, s->spins_won,
-				   s->spins_lost, s->naps_won, s->naps_lost,
-				   s->refused);
+		n += sysfs_emit_at(page, n, "%u %lld", i,
+				   atomic64_read(&s->doorbells));
+		for (j = 0; j < vbus_lane_ncounters; j++)
+			n += sysfs_emit_at(page, n, " %llu",
+					   vbus_lane_count(s, &vbus_lane_counters[j]));
+		n += sysfs_emit_at(page, n, "\n");
 	}
 	mutex_unlock(&vbus_config_lock);
 	return n;

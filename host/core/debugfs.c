@@ -23,35 +23,14 @@ static struct dentry *vbus_debugfs_root;
 static int vbus_debugfs_counters_show(struct seq_file *s, void *unused)
 {
 	const struct vbus_lane *lane = s->private;
-	const struct vbus_lane_stats *st = &lane->stats;
-	const struct {
-		const char *name;
-		const u64 *value;
-	} counter[] = {
-		{ "in_context", &st->in_context },
-		{ "worker_rounds", &st->worker_rounds },
-		{ "worker_wakes", &st->worker_wakes },
-		{ "kicks", &st->kicks },
-		{ "arms", &st->arms },
-		{ "signals", &st->signals },
-		{ "coalesced", &st->coalesced },
-		{ "interrupts", &st->interrupts },
-		{ "outranked", &st->outranked },
-		{ "held", &st->held },
-		{ "hold_saved", &st->hold_saved },
-		{ "held_ns", &st->held_ns },
-		{ "spins_won", &st->spins_won },
-		{ "spins_lost", &st->spins_lost },
-		{ "naps_won", &st->naps_won },
-		{ "naps_lost", &st->naps_lost },
-		{ "refused", &st->refused },
-	};
+	const struct vbus_lane_counter *counter = vbus_lane_counters;
 	unsigned int i;
 
-	seq_printf(s, "doorbells %lld\n", atomic64_read(&st->doorbells));
-	for (i = 0; i < ARRAY_SIZE(counter); i++)
-		seq_printf(s, "%s %llu\n", counter[i].name,
-			   READ_ONCE(*counter[i].value));
+	seq_printf(s, "doorbells %lld\n",
+		   atomic64_read(&lane->stats.doorbells));
+	for (i = 0; i < vbus_lane_ncounters; i++, counter++)
+		seq_printf(s, "%s %llu\n", counter->name,
+			   vbus_lane_count(&lane->stats, counter));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(vbus_debugfs_counters);

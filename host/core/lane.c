@@ -35,6 +35,31 @@
 #define VBUS_CONTEXT_ROUNDS	4	/* rounds in a row there */
 #define VBUS_WORKER_BUDGET	64	/* units the worker does between breaths */
 
+#define VBUS_COUNTER(name)	{ #name, offsetof(struct vbus_lane_stats, name) }
+
+const struct vbus_lane_counter vbus_lane_counters[] = {
+	VBUS_COUNTER(in_context),
+	VBUS_COUNTER(worker_rounds),
+	VBUS_COUNTER(worker_wakes),
+	VBUS_COUNTER(kicks),
+	VBUS_COUNTER(arms),
+	VBUS_COUNTER(signals),
+	VBUS_COUNTER(coalesced),
+	VBUS_COUNTER(interrupts),
+	VBUS_COUNTER(outranked),
+	VBUS_COUNTER(held),
+	VBUS_COUNTER(hold_saved),
+	VBUS_COUNTER(held_ns),
+	VBUS_COUNTER(spins_won),
+	VBUS_COUNTER(spins_lost),
+	VBUS_COUNTER(naps_won),
+	VBUS_COUNTER(naps_lost),
+	VBUS_COUNTER(refused),
+};
+const unsigned int vbus_lane_ncounters = ARRAY_SIZE(vbus_lane_counters);
+static_assert(sizeof(struct vbus_lane_stats) ==
+	      sizeof(u64) * (1 + ARRAY_SIZE(vbus_lane_counters)));
+
 /*
  * Become the owner, unless there is one or somebody wants the lane quiet.
  *

@@ -104,6 +104,26 @@ struct vbus_lane_stats {
 };
 
 /**
+ * struct vbus_lane_counter - a counter as it is shown
+ * @name:	name
+ * @offset:	where it stands in struct vbus_lane_stats
+ */
+struct vbus_lane_counter {
+	const char *name;
+	size_t offset;
+};
+
+/* All of them but @doorbells, which is the first one to be shown. */
+extern const struct vbus_lane_counter vbus_lane_counters[];
+extern const unsigned int vbus_lane_ncounters;
+
+static inline u64 vbus_lane_count(const struct vbus_lane_stats *stats,
+				  const struct vbus_lane_counter *counter)
+{
+	return READ_ONCE(*(const u64 *)((const char *)stats + counter->offset));
+}
+
+/**
  * struct vbus_lane - host end of a lane
  * @bus:	its bus
  * @index:	its number on the bus

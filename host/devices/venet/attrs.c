@@ -119,53 +119,25 @@ static ssize_t venet_store_u32(struct venet_host *venet, const char *page,
 	return err ?: count;
 }
 
-static ssize_t venet_mtu_show(struct config_item *item, char *page)
-{
-	return sysfs_emit(page, "%u\n", item_venet(item)->mtu);
-}
+#define VENET_U32(name, min, max)					\
+static ssize_t venet_##name##_show(struct config_item *item, char *page) \
+{									\
+	return sysfs_emit(page, "%u\n", item_venet(item)->name);	\
+}									\
+									\
+static ssize_t venet_##name##_store(struct config_item *item,		\
+				    const char *page, size_t count)	\
+{									\
+	struct venet_host *venet = item_venet(item);			\
+									\
+	return venet_store_u32(venet, page, count, &venet->name, min, max); \
+}									\
+									\
+CONFIGFS_ATTR(venet_, name)
 
-static ssize_t venet_mtu_store(struct config_item *item, const char *page,
-			       size_t count)
-{
-	struct venet_host *venet = item_venet(item);
-
-	return venet_store_u32(venet, page, count, &venet->mtu, VENET_MTU_MIN,
-			       VENET_MTU_MAX);
-}
-
-CONFIGFS_ATTR(venet_, mtu);
-
-static ssize_t venet_pairs_show(struct config_item *item, char *page)
-{
-	return sysfs_emit(page, "%u\n", item_venet(item)->pairs);
-}
-
-static ssize_t venet_pairs_store(struct config_item *item, const char *page,
-				 size_t count)
-{
-	struct venet_host *venet = item_venet(item);
-
-	return venet_store_u32(venet, page, count, &venet->pairs, 1,
-			       VENET_PAIRS_MAX);
-}
-
-CONFIGFS_ATTR(venet_, pairs);
-
-static ssize_t venet_priority_show(struct config_item *item, char *page)
-{
-	return sysfs_emit(page, "%u\n", item_venet(item)->priority);
-}
-
-static ssize_t venet_priority_store(struct config_item *item, const char *page,
-				    size_t count)
-{
-	struct venet_host *venet = item_venet(item);
-
-	return venet_store_u32(venet, page, count, &venet->priority, 0,
-			       VBUS_PRIORITY_MAX);
-}
-
-CONFIGFS_ATTR(venet_, priority);
+VENET_U32(mtu, VENET_MTU_MIN, VENET_MTU_MAX);
+VENET_U32(pairs, 1, VENET_PAIRS_MAX);
+VENET_U32(priority, 0, VBUS_PRIORITY_MAX);
 
 static ssize_t venet_link_show(struct config_item *item, char *page)
 {
