@@ -2,9 +2,9 @@
 """Guests with one kind of NIC or another, and counters of what they cost.
 
 Runs in L1.  The guest's NIC is a port of bridge br0, whose other port leads to
-the network namespace "peer".  The guest's CPU is CPU 0; what works for it on the
-host (vhost or lane worker, the peer's processes) is CPU 1, as an operator would
-place them.
+the network namespace "peer".  The guest's first vCPU is on CPU 1, a second one on
+CPU 2; what works for it on the host (vhost or lane worker, the peer's processes) is
+on CPU 0, as an operator would place them.
 """
 
 import glob
@@ -21,7 +21,7 @@ CONFIGFS = "/sys/kernel/config/vbus"
 USERSPACE_EXITS = "/sys/kernel/tracing/events/kvm/kvm_userspace_exit"
 NICS_MAX = 8
 PORT_RR, PORT_RR_REALTIME = 7001, 7002
-GUEST_CPU, HOST_CPU = 0, 1
+HOST_CPU, GUEST_CPU = 0, 1
 # which counter of the host's interface counts what goes that way
 BYTES = {"g2h": "rx_bytes", "h2g": "tx_bytes"}
 
@@ -406,12 +406,12 @@ class Guest:
                     % self.nics.queues)
 
     def pin(self):
-        """The first vCPU on its CPU, everything that serves it on the other;
-        a second vCPU shares the other one."""
+        """Each vCPU on a CPU of its own, everything that serves them on
+        another one."""
         vcpus = self.vcpus = self.find_vcpus()
         threads = [int(t) for t in os.listdir("/proc/%d/task" % self.pid)]
         for t in threads + self.nics.own_threads():
-            cpu = GUEST_CPU if vcpus and t == vcpus[0] else HOST_CPU
+            cpu = GUEST_CPU + vcpus.index(t) if t in vcpus else HOST_CPU
             sh("taskset", "-pc", str(cpu), str(t), check=False)
 
     def find_vcpus(self):

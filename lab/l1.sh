@@ -4,7 +4,8 @@
 # How L1 is put together and booted: shared by lab/run and lab/shell.  Source
 # it after lib.sh.
 
-L1_SMP=2
+# One CPU for the host's work and two for guests: lab/emulated.
+L1_SMP=3
 L1_MEM=6144
 L1_TIMEOUT=1200
 L1_LOG=
@@ -121,7 +122,7 @@ l1_emulator()
 # The command line of QEMU for L1, without what the caller adds.
 l1_machine()
 {
-	local accel=(-accel "tcg,thread=multi" -cpu "max,+svm,+npt,-erms,-fsrm,-x2apic")
+	local accel=(-accel "tcg,thread=multi" -cpu "max,+svm,+npt,-erms,-fsrm")
 	local security=none
 	local cmdline=(console=ttyS0 "panic=-1" panic_on_oops=1 loglevel=7
 		mitigations=off nokaslr audit=0 random.trust_cpu=on
