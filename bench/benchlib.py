@@ -74,8 +74,8 @@ def read(path):
 def with_guest(make, use, say, tries=3):
     """use(guest) for the guest that make() makes.
 
-    Under TCG a guest now and then dies or hangs, whatever its NIC is (seen with
-    vhost-net too): then everything about it is repeated, which is said.
+    Should it die, hang or time out, everything about it is repeated, which is
+    said: a benchmark of an hour is not lost.
     """
     for left in reversed(range(tries)):
         try:
@@ -85,6 +85,12 @@ def with_guest(make, use, say, tries=3):
             if not left:
                 raise
             say("this guest failed, once more with a new one: %s" % e)
+
+
+def median(values):
+    """Of a few; the module for it is not in L1."""
+    v, half = sorted(values), len(values) // 2
+    return v[half] if len(v) % 2 else (v[half - 1] + v[half]) / 2
 
 
 def load_modules():
@@ -151,12 +157,15 @@ def servers_are_free():
 
 
 class Nics:
-    """How a guest gets its NICs; host_ifnames are their host ends."""
+    """How a guest gets its NICs; host_ifnames are their host ends.
+
+    They are the NICs number @first and up of all guests that run."""
     name = None
     how = ""
 
-    def __init__(self, n=1):
+    def __init__(self, n=1, first=0):
         self.n = n
+        self.ids = range(first, first + n)
         self.host_ifnames = []
 
     def set_up(self, guest):
@@ -186,8 +195,8 @@ class Venet(Nics):
     name = "venet"
 
     def __init__(self, n=1, pairs=1, lanes=1, name="venet", nic_priority=(),
-                 guest_spin_us=None, **attributes):
-        super().__init__(n)
+                 guest_spin_us=None, first=0, **attributes):
+        super().__init__(n, first)
         self.nic_priority = list(nic_priority) + [0] * (n - len(nic_priority))
         self.name = name
         self.guest_spin_us = guest_spin_us
@@ -199,14 +208,14 @@ class Venet(Nics):
               [])))
         self.bus, self.pairs, self.lanes = "bench", pairs, lanes
         self.attributes = attributes
-        self.host_ifnames = ["venet%d" % i for i in range(n)]
+        self.host_ifnames = ["venet%d" % i for i in self.ids]
 
     def set_up(self, guest):
         sh(VBUS, "bus", "add", self.bus, "--lanes", str(self.lanes))
         for key, value in self.attributes.items():
             self.set(key, value)
         for i, ifname in enumerate(self.host_ifnames):
-            sh(VBUS, "dev", "add", "venet/" + ifname, "mac=" + guest_mac(i),
+            sh(VBUS, "dev", "add", "venet/" + ifname, "mac=" + guest_mac(self.ids[i]),
                "pairs=%d" % self.pairs,
                "priority=%d" % self.nic_priority[i])
             sh(VBUS, "plug", ifname, self.bus)
@@ -251,13 +260,13 @@ class Qemu(Nics):
     """NICs that QEMU makes, on tap interfaces."""
 
     def __init__(self, name, n=1, model="virtio-net-pci", vhost=True,
-                 netdev="", device="", queues=1):
-        super().__init__(n)
+                 netdev="", device="", queues=1, first=0):
+        super().__init__(n, first)
         self.name, self.model, self.queues = name, model, queues
         self.netdev = (",vhost=on" if vhost else "") + netdev
         self.device = device
         self.how = "%s%s, tap%s" % (model, device, self.netdev)
-        self.host_ifnames = ["tap%d" % i for i in range(n)]
+        self.host_ifnames = ["tap%d" % i for i in self.ids]
 
     def set_up(self, guest):
         for ifname in self.host_ifnames:
@@ -271,7 +280,8 @@ class Qemu(Nics):
         for i, ifname in enumerate(self.host_ifnames):
             netdev = "tap,id=n%d,ifname=%s,script=no,downscript=no%s" % (
                 i, ifname, self.netdev)
-            device = "%s,netdev=n%d,mac=%s%s" % (self.model, i, guest_mac(i),
+            device = "%s,netdev=n%d,mac=%s%s" % (self.model, i,
+                                                     guest_mac(self.ids[i]),
                                                  self.device)
             if self.model != "e1000":
                 device += ",disable-legacy=on"
@@ -342,10 +352,11 @@ def comm(pid):
 class Guest:
     """A running guest with NICs of one kind."""
 
-    def __init__(self, nics, kver="6.12", smp=1, mem=384, append=""):
+    def __init__(self, nics, kver="6.12", smp=1, mem=384, append="",
+                 name="bench"):
         self.nics, self.kver, self.smp, self.mem = nics, kver, smp, mem
         self.append = append
-        self.name = "bench"
+        self.name = name
         self.pid = 0
         self.floor = {}
 
@@ -383,10 +394,10 @@ class Guest:
         self.pid = int(read("/run/vbus-lab/%s/pid" % self.name))
         self.l2("echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore; "
                 "echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce")
-        for i in range(self.nics.n):
+        for i in self.nics.ids:
             self.configure(i)
         self.nics.configure(self)
-        for i in range(self.nics.n):
+        for i in self.nics.ids:
             await_condition("the guest answers ping", lambda: subprocess.run(
                 ("ip", "netns", "exec", "peer", "ping", "-c1", "-W1",
                  guest_ip(i)), stdout=subprocess.DEVNULL).returncode == 0)
@@ -514,7 +525,7 @@ class Guest:
     def iperf3(self, direction, seconds, nic=0, port=0, more=""):
         """A client that outlasts a measurement of so many seconds."""
         return "iperf3 -c %s -p %d -t %d %s %s" % (
-            peer_ip(nic), 5201 + port, seconds + 3,
+            peer_ip(self.nics.ids[nic]), 5201 + port, seconds + 3,
             "" if direction == "g2h" else "-R", more)
 
     def stream(self, peer, direction, seconds, streams=1, more=""):
@@ -530,7 +541,8 @@ class Guest:
         command = ("rt", "client") if realtime else ("client",)
         port = PORT_RR_REALTIME if realtime else PORT_RR
         result = json.loads(peer.run(BUILD + "/bench/rr", *command,
-                                     guest_ip(nic), str(port), str(seconds),
+                                     guest_ip(self.nics.ids[nic]),
+                                    str(port), str(seconds),
                                      timeout=seconds + 60))
         after = self.snapshot()
         d = {k: after[k] - before[k] for k in after}
