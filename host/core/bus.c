@@ -98,6 +98,11 @@ struct vbus_bus *vbus_bus_alloc(const char *name)
 
 	if (!bus)
 		return NULL;
+	if (!alloc_cpumask_var(&bus->cpus, GFP_KERNEL)) {
+		kvfree(bus);
+		return NULL;
+	}
+	cpumask_copy(bus->cpus, cpu_possible_mask);
 	strscpy(bus->name, name, sizeof(bus->name));
 	bus->lanes = 1;
 	bus->spin_us = VBUS_SPIN_US;
@@ -112,6 +117,7 @@ struct vbus_bus *vbus_bus_alloc(const char *name)
 void vbus_bus_free(struct vbus_bus *bus)
 {
 	mutex_destroy(&bus->lock);
+	free_cpumask_var(bus->cpus);
 	kvfree(bus);
 }
 
@@ -218,6 +224,28 @@ int vbus_bus_disable(struct vbus_bus *bus)
 	module_put(bus->conn->owner);
 	bus->conn = NULL;
 	bus->enabled = false;
+	return 0;
+}
+
+/**
+ * vbus_bus_set_cpus() - say where the workers may run
+ * @bus:	bus
+ * @cpus:	CPUs
+ *
+ * At any time; workers that exist move at once.
+ *
+ * Return: 0, or -EINVAL if none of the CPUs is online: nothing changes.
+ */
+int vbus_bus_set_cpus(struct vbus_bus *bus, const struct cpumask *cpus)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&vbus_config_lock);
+	if (!cpumask_intersects(cpus, cpu_online_mask))
+		return -EINVAL;
+	cpumask_copy(bus->cpus, cpus);
+	for (i = 0; bus->lane && i < bus->lanes; i++)
+		vbus_lane_place_worker(&bus->lane[i]);
 	return 0;
 }
 

@@ -389,6 +389,37 @@ static ssize_t vbus_bus_rt_store(struct config_item *item, const char *page,
 
 CONFIGFS_ATTR(vbus_bus_, rt);
 
+static ssize_t vbus_bus_cpus_show(struct config_item *item, char *page)
+{
+	struct vbus_bus *bus = to_vbus_bus(item);
+	ssize_t n;
+
+	mutex_lock(&vbus_config_lock);
+	n = cpumap_print_to_pagebuf(true, page, bus->cpus);
+	mutex_unlock(&vbus_config_lock);
+	return n;
+}
+
+static ssize_t vbus_bus_cpus_store(struct config_item *item, const char *page,
+				   size_t count)
+{
+	cpumask_var_t cpus;
+	int err;
+
+	if (!alloc_cpumask_var(&cpus, GFP_KERNEL))
+		return -ENOMEM;
+	err = cpulist_parse(page, cpus);
+	if (!err) {
+		mutex_lock(&vbus_config_lock);
+		err = vbus_bus_set_cpus(to_vbus_bus(item), cpus);
+		mutex_unlock(&vbus_config_lock);
+	}
+	free_cpumask_var(cpus);
+	return err ?: count;
+}
+
+CONFIGFS_ATTR(vbus_bus_, cpus);
+
 /* Attributes of moderation may change at any time. */
 static ssize_t vbus_store_uint(const char *page, size_t count, unsigned int *to,
 			       unsigned int max)
@@ -532,6 +563,7 @@ static struct configfs_attribute *vbus_bus_attrs[] = {
 	&vbus_bus_attr_lanes,
 	&vbus_bus_attr_priorities,
 	&vbus_bus_attr_rt,
+	&vbus_bus_attr_cpus,
 	&vbus_bus_attr_spin_us,
 	&vbus_bus_attr_nap_us,
 	&vbus_bus_attr_hold_us,

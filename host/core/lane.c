@@ -424,6 +424,18 @@ void vbus_lane_unmap(struct vbus_lane *lane)
 }
 
 /**
+ * vbus_lane_place_worker() - let the worker run where the bus says
+ * @lane:	lane
+ *
+ * CPUs may have gone meanwhile: then it stays where it is allowed to be.
+ */
+void vbus_lane_place_worker(struct vbus_lane *lane)
+{
+	lockdep_assert_held(&vbus_config_lock);
+	set_cpus_allowed_ptr(lane->worker, lane->bus->cpus);
+}
+
+/**
  * vbus_lane_init() - make a lane; it starts paused and not live
  * @lane:	zeroed memory
  * @bus:	its bus
@@ -448,6 +460,7 @@ int vbus_lane_init(struct vbus_lane *lane, struct vbus_bus *bus,
 	if (IS_ERR(lane->worker))
 		return PTR_ERR(lane->worker);
 	vbus_lane_rank_worker(lane);
+	vbus_lane_place_worker(lane);
 	wake_up_process(lane->worker);
 	return 0;
 }

@@ -35,6 +35,7 @@
 #include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
+#include <linux/sched/stat.h>
 
 #include "trace.h"
 #include "vbus_host.h"
@@ -148,7 +149,10 @@ void vbus_lane_running(struct vbus_lane *lane)
 	lane->woken_at = 0;
 }
 
-/* Spin for a moment.  Returns true if there is work. */
+/*
+ * Spin for a moment, as long as nobody else wants the CPU.  Returns true if there
+ * is work.
+ */
 static bool vbus_lane_spin(struct vbus_lane *lane)
 {
 	u32 window = min(lane->spin_ns, vbus_lane_spin_max(lane));
@@ -168,9 +172,10 @@ static bool vbus_lane_spin(struct vbus_lane *lane)
 		if (spent > 2 * lane->gap_ns + VBUS_SPIN_MIN_NS &&
 		    !vbus_lane_flows(lane))
 			vbus_lane_release(lane);
+		/* whoever wants the CPU gets it: spinning is not worth a share */
+		if (!single_task_running())
+			break;
 		cpu_relax();
-		/* whoever wants the CPU gets it; the lane stays unarmed */
-		cond_resched();
 	}
 	lane->stats.spins_lost++;
 	return false;

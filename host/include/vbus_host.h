@@ -216,6 +216,7 @@ struct vbus_lane {
 int vbus_lane_init(struct vbus_lane *lane, struct vbus_bus *bus,
 		   unsigned int index);
 void vbus_lane_exit(struct vbus_lane *lane);
+void vbus_lane_place_worker(struct vbus_lane *lane);
 void vbus_lane_pause(struct vbus_lane *lane);
 void vbus_lane_unpause(struct vbus_lane *lane);
 int vbus_lane_map(struct vbus_lane *lane, const struct vbus_mem *mem,
@@ -442,6 +443,7 @@ struct vbus_connector_ops {
  * @lanes:	lanes on offer; vbus_config_lock, fixed while enabled
  * @priority:	priority of each; likewise
  * @rt:		workers of high priority may be real-time threads; likewise
+ * @cpus:	CPUs that the workers may run on; vbus_config_lock
  * @spin_us:	how long at most a worker spins for more work before it arms
  * @nap_us:	how soon it looks again after that, 0: not at all
  * @hold_us:	how long an interrupt may be held back during bulk transfers
@@ -472,6 +474,7 @@ struct vbus_bus {
 	unsigned int lanes;
 	u8 priority[VBUS_LANES_MAX];
 	bool rt;
+	cpumask_var_t cpus;
 	unsigned int spin_us;
 	unsigned int nap_us;
 	unsigned int hold_us;
@@ -512,6 +515,7 @@ struct vbus_bus *vbus_bus_alloc(const char *name);
 void vbus_bus_free(struct vbus_bus *bus);
 int vbus_bus_enable(struct vbus_bus *bus);
 int vbus_bus_disable(struct vbus_bus *bus);
+int vbus_bus_set_cpus(struct vbus_bus *bus, const struct cpumask *cpus);
 void vbus_bus_changed(struct vbus_bus *bus);
 
 /* -------------------------------------------------------------- session.c */

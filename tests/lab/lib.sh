@@ -410,10 +410,10 @@ guest_serve()
 	in_guest "$1" "setsid traffic serve $PORT </dev/null >/dev/null 2>&1 &"
 }
 
-# guest_stop NAME: its log is kept for the end
+# guest_stop NAME: its log is kept for the end; what its console has, if it is gone
 guest_stop()
 {
-	in_guest "$1" dmesg >"/tmp/dmesg.$1.$(uptime_cs)" 2>/dev/null
+	in_guest "$1" dmesg >"/tmp/dmesg.$1.$(uptime_cs)" 2>/dev/null || guest_keep_console "$1"
 	lab/guest-stop "$1" 2>&1 | comment
 }
 

@@ -166,9 +166,14 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	int err;
 	u32 n;
 
-	if (unlikely(!q || !READ_ONCE(q->live) || !READ_ONCE(venet->running) ||
-		     venet_rx_meta(venet, skb, &meta)))
+	if (unlikely(!q || !READ_ONCE(q->live) || !READ_ONCE(venet->running)))
 		goto err_drop;
+	if (unlikely(venet_rx_meta(venet, skb, &meta))) {
+		/* packets before this one may wait for the end of their batch */
+		if (!netdev_xmit_more())
+			venet_rx_publish(q);
+		goto err_drop;
+	}
 	if (unlikely(!venet_rx_room(q, skb->len, &n))) {
 		venet_rx_publish(q);
 		venet_count_one(&pair->rx_stats, &pair->rx_stats.stalls);

@@ -67,6 +67,13 @@ for a in "spin_us 10000" "nap_us 10000" "hold_us 10000" "bulk_bytes 4294967295";
 	gives EINVAL "bus: $name takes no empty value" write "$b/b0/$name" $'\n'
 	is "$(attr "$b/b0/$name")" 0 "bus: $name is unchanged by what was refused"
 done
+all=$(</sys/devices/system/cpu/possible)
+is "$(attr "$b/b0/cpus")" "$all" "bus: cpus is all CPUs at first"
+gives EINVAL "bus: cpus takes no nonsense" write "$b/b0/cpus" one
+gives EINVAL "bus: cpus takes no empty value" write "$b/b0/cpus" $'\n'
+gives ERANGE "bus: cpus takes no CPU that no machine has" write "$b/b0/cpus" 100000
+gives OK "bus: cpus takes a CPU" write "$b/b0/cpus" 0
+is "$(attr "$b/b0/cpus")" 0 "bus: cpus reads what was written"
 gives EINVAL "bus: enable takes no nonsense" write "$b/b0/enable" 2
 gives EINVAL "bus: lanes takes no nonsense" write "$b/b0/lanes" two
 gives EINVAL "bus: lanes takes no negative number" write "$b/b0/lanes" -1
@@ -182,6 +189,16 @@ for a in spin_us nap_us hold_us bulk_bytes; do
 done
 is "$(grep -hs '^vbus/b0/' /proc/[0-9]*/comm | sort | xargs)" "vbus/b0/0 vbus/b0/1 vbus/b0/2" \
 	"bus: each lane has its thread"
+workers_cpus()
+{
+	local comm
+	for comm in $(grep -ls '^vbus/b0/' /proc/[0-9]*/comm); do
+		sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "${comm%comm}status"
+	done | xargs
+}
+is "$(workers_cpus)" "0 0 0" "bus: the workers may run on the CPUs that cpus says"
+gives OK "bus: cpus can be written while live" write "$b/b0/cpus" "$all"
+is "$(workers_cpus)" "$all $all $all" "bus: the workers follow"
 gives EBUSY "bus: enable when live" write "$b/b0/enable" 1
 gives EBUSY "bus: lanes of a live bus" write "$b/b0/lanes" 2
 is "$(attr "$b/b0/lanes")" 3 "bus: a refused value changes nothing"
