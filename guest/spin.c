@@ -15,8 +15,10 @@
  * CPU slept, which is measured, and what raising the interrupt costs the host,
  * which it tells.  So it never costs more than twice what the best choice would
  * have.  And only if it has paid lately: each wait is reckoned as what it cost, or
- * would have cost, with spinning, and the average must be less than a sleep's.  A
- * CPU without idle accounting (nohz=off) never spins.
+ * would have cost, with spinning, and the average must be less than a sleep's.  Else
+ * the thread looks once, and leaves the lane armed: the host may hold an interrupt
+ * back because the CPU was busy.  A CPU without idle accounting (nohz=off) never
+ * spins.
  */
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
@@ -60,7 +62,7 @@ void vbus_spin_idle(struct vbus_lane *lane)
 		spin->after = false;
 	} else {
 		spin->spent_ns = 0;
-		if (spin->ns) {
+		if (READ_ONCE(lane->guest->spin_us)) {
 			spin->cpu = smp_processor_id();
 			WRITE_ONCE(spin->wanted, true);
 			wake_up_process(spin->task);
@@ -123,6 +125,11 @@ static void spin_once(struct vbus_lane *lane)
 	/* follow the lane's interrupt; the CPU may be gone, then do without */
 	if (READ_ONCE(lane->spin.cpu) != raw_smp_processor_id())
 		set_cpus_allowed_ptr(current, cpumask_of(lane->spin.cpu));
+	if (!READ_ONCE(lane->spin.ns)) {
+		/* one look is cheap: an interrupt may be held back from us */
+		vbus_guest_lane_peek(lane);
+		return;
+	}
 	preempt_disable();
 	own = single_task_running() && napi_schedule_prep(&lane->napi);
 	if (own) {

@@ -59,8 +59,7 @@ static int vbus_debugfs_moderation_show(struct seq_file *s, void *unused)
 	seq_printf(s, "held %d\n", held);
 	seq_printf(s, "hold_asked %d\n", held && READ_ONCE(lane->hold_asked));
 	seq_printf(s, "hold_left_ns %lld\n", held ?
-		   ktime_to_ns(ktime_sub(READ_ONCE(lane->hold_end),
-					 ktime_get())) : 0);
+		   (s64)(READ_ONCE(lane->hold_until) - now) : 0);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(vbus_debugfs_moderation);

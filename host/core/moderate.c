@@ -52,12 +52,17 @@
  * @lane:	lane
  * @bytes:	its size
  *
- * Any context.
+ * Bottom halves are off.  That may keep the timer of a hold from running, for far
+ * longer than the hold was to last: then its end is here.
  */
 void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes)
 {
+	u64 now = local_clock();
+
 	if (bytes >= READ_ONCE(lane->bus->bulk_bytes))
-		WRITE_ONCE(lane->bulk_until, local_clock() + VBUS_BULK_NS);
+		WRITE_ONCE(lane->bulk_until, now + VBUS_BULK_NS);
+	if (READ_ONCE(lane->held) && now > READ_ONCE(lane->hold_until))
+		vbus_lane_end_hold(lane);
 }
 EXPORT_SYMBOL_GPL(vbus_lane_note_bulk);
 
@@ -266,7 +271,7 @@ static void vbus_lane_unhold(struct vbus_lane *lane, bool raised)
 bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 {
 	bool asked = usecs;
-	ktime_t end;
+	u64 ns, until;
 
 	lockdep_assert_held(&lane->push_lock);
 	if (!asked && vbus_lane_is_bulk(lane) &&
@@ -278,21 +283,23 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 			vbus_lane_unhold(lane, true);
 		return false;
 	}
-	end = ktime_add_us(ktime_get(), usecs);
+	ns = (u64)usecs * NSEC_PER_USEC;
+	until = local_clock() + ns;
+	if (lane->held) {
+		if (!asked)
+			WRITE_ONCE(lane->hold_asked, false);
+		if (until >= lane->hold_until)
+			return true;
+	}
+	WRITE_ONCE(lane->hold_until, until);
 	if (!lane->held) {
 		WRITE_ONCE(lane->stats.held, lane->stats.held + 1);
 		WRITE_ONCE(lane->hold_asked, asked);
 		WRITE_ONCE(lane->held, true);
-		lane->held_at = local_clock();
+		lane->held_at = until - ns;
 		trace_vbus_hold(lane, usecs);
-	} else {
-		if (!asked)
-			WRITE_ONCE(lane->hold_asked, false);
-		if (ktime_compare(end, lane->hold_end) >= 0)
-			return true;
 	}
-	WRITE_ONCE(lane->hold_end, end);
-	hrtimer_start(&lane->hold, end, HRTIMER_MODE_ABS_SOFT);
+	hrtimer_start(&lane->hold, ns_to_ktime(ns), HRTIMER_MODE_REL_SOFT);
 	return true;
 }
 
@@ -346,7 +353,7 @@ static enum hrtimer_restart vbus_lane_hold_expired(struct hrtimer *timer)
 
 void vbus_lane_moderate_init(struct vbus_lane *lane)
 {
-	hrtimer_init(&lane->hold, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
+	hrtimer_init(&lane->hold, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	lane->hold.function = vbus_lane_hold_expired;
 }
 

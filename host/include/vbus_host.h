@@ -163,7 +163,7 @@ static inline u64 vbus_lane_count(const struct vbus_lane_stats *stats,
  * @held:	an interrupt is held back; under @push_lock
  * @held_at:	local_clock() when that began
  * @hold_asked:	... because the guest asked for it, by all that is held
- * @hold_end:	... until then
+ * @hold_until:	... and no longer than to this local_clock()
  * @hold:	ends that
  */
 struct vbus_lane {
@@ -203,7 +203,7 @@ struct vbus_lane {
 	bool held;
 	u64 held_at;
 	bool hold_asked;
-	ktime_t hold_end;
+	u64 hold_until;
 	struct hrtimer hold;
 	struct vbus_lane_stats stats;
 };
