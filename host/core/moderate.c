@@ -14,11 +14,10 @@
  *    only done if it has paid lately.  Then the worker naps: it looks again by a
  *    timer, at growing intervals, which costs the host little and the guest
  *    nothing;
- *  - interrupts are held back for up to bus->hold_us while big frames move or the
- *    guest gives signs of life: one that sends, be it data or acknowledgements,
- *    looks at its event queue while it does so, and one that sleeps is better
- *    woken for several frames.  When nothing moves and the guest's next signal is
- *    overdue, nothing is held any more, and what is held is let go.
+ *  - interrupts are held back for up to bus->hold_us while the guest gives signs of
+ *    life: one that sends, be it data or acknowledgements, looks at its event queue
+ *    while it does so, and once more before its CPU goes to sleep.  One that sleeps
+ *    is woken at once.  When nothing moves, what is held is let go.
  *
  * Everything else, a request and its answer above all, is never delayed, unless
  * the guest asked for it: a queue may have a time, and a number of units, that
@@ -44,7 +43,7 @@
 #define VBUS_FLOW_NS	(200 * NSEC_PER_USEC)	/* a flow has no longer gaps */
 #define VBUS_SPIN_MIN_NS	(10u * NSEC_PER_USEC)	/* silence that says nothing */
 #define VBUS_COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
-#define VBUS_BEATS		3	/* silence that is no chance, in average intervals */
+#define VBUS_AWAKE_NS	(150 * NSEC_PER_USEC)	/* who was heard then is awake */
 #define VBUS_AVERAGE		8	/* samples that an average remembers */
 
 /**
@@ -88,17 +87,13 @@ static void vbus_average(u32 *average, u64 sample)
  */
 void vbus_lane_heard(struct vbus_lane *lane)
 {
-	u64 now = local_clock();
-
-	vbus_average(&lane->beat_ns, now - lane->heard_at);
-	WRITE_ONCE(lane->heard_at, now);
+	WRITE_ONCE(lane->heard_at, local_clock());
 }
 
 /* Has the guest given a sign of life that it would give if it were awake? */
 static bool vbus_lane_is_awake(const struct vbus_lane *lane)
 {
-	if (local_clock() - READ_ONCE(lane->heard_at) <
-	    VBUS_BEATS * (u64)READ_ONCE(lane->beat_ns))
+	if (local_clock() - READ_ONCE(lane->heard_at) < VBUS_AWAKE_NS)
 		return true;
 	/* races with the owner, who may take it meanwhile: a hint either way */
 	return data_race(vbus_evq_ready(&lane->g2h));
@@ -274,8 +269,7 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 	u64 ns, until;
 
 	lockdep_assert_held(&lane->push_lock);
-	if (!asked && vbus_lane_is_bulk(lane) &&
-	    (vbus_lane_flows(lane) || vbus_lane_is_awake(lane)))
+	if (!asked && vbus_lane_is_bulk(lane) && vbus_lane_is_awake(lane))
 		usecs = READ_ONCE(lane->bus->hold_us);
 	if (!usecs) {
 		/* its timer finds nothing, or what is held by then */

@@ -148,7 +148,6 @@ static inline u64 vbus_lane_count(const struct vbus_lane_stats *stats,
  * @idle_at:	local_clock() when the worker last ran out of work; by the owner
  * @woken_at:	local_clock() when it was last woken, 0: it has run since
  * @heard_at:	local_clock() when signals were last taken; by the owner
- * @beat_ns:	how long it is between that on average; by the owner
  * @spin_ns:	how long to spin for more, 0: not worth it lately; by the owner
  * @spin_cost_ns: what a wait has cost on average with spinning, or would have
  * @gap_ns:	how long it took on average when work did come; by the owner
@@ -189,7 +188,6 @@ struct vbus_lane {
 	u64 idle_at;
 	u64 woken_at;
 	u64 heard_at;
-	u32 beat_ns;
 	u32 spin_ns;
 	u32 spin_cost_ns;
 	u32 gap_ns;

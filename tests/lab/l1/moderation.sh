@@ -210,7 +210,7 @@ is "$(awk '$1 == "signals" { print $2 }' $lane/counters)" "$(lane_stat l0 0 sign
 is "$(wc -l <$lane/counters)" "$(head -n1 $CFS/buses/l0/stats | wc -w | awk '{ print $1 - 1 }')" "debugfs: all of them"
 comment <$lane/moderation
 is "$(awk '{ print $1 }' $lane/moderation | tr '\n' ' ')" \
-	"live owned pauses bulk spin_ns gap_ns beat_ns doorbell_ns wake_ns raise_ns idle_age_ns held hold_asked hold_left_ns " "debugfs: what moderation does"
+	"live owned pauses bulk spin_ns gap_ns doorbell_ns wake_ns raise_ns idle_age_ns held hold_asked hold_left_ns " "debugfs: what moderation does"
 is "$(stat -c %a $lane/counters $lane/moderation | tr '\n' ' ')" "400 400 " "debugfs: read-only, for root"
 exec {reader}<$lane/moderation
 rmmod vbus_virtio
