@@ -14,10 +14,11 @@
  *    only done if it has paid lately.  Then the worker naps: it looks again by a
  *    timer, at growing intervals, which costs the host little and the guest
  *    nothing;
- *  - interrupts are held back for up to bus->hold_us while the guest gives signs of
- *    life: one that sends, be it data or acknowledgements, looks at its event queue
- *    while it does so, and once more before its CPU goes to sleep.  One that sleeps
- *    is woken at once.  When nothing moves, what is held is let go.
+ *  - interrupts are held back for up to bus->hold_us while the guest sends big
+ *    frames and was heard just now: it looks at its event queue while it does so, and
+ *    once more before its CPU goes to sleep.  A guest that sleeps, or receives, is
+ *    interrupted at once: its peer may be waiting for it.  When nothing moves, what
+ *    is held is let go.
  *
  * Everything else, a request and its answer above all, is never delayed, unless
  * the guest asked for it: a queue may have a time, and a number of units, that
@@ -50,16 +51,20 @@
  * vbus_lane_note_bulk() - a frame moved
  * @lane:	lane
  * @bytes:	its size
+ * @sent:	the guest sent it
  *
  * Bottom halves are off.  That may keep the timer of a hold from running, for far
  * longer than the hold was to last: then its end is here.
  */
-void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes)
+void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes, bool sent)
 {
 	u64 now = local_clock();
 
-	if (bytes >= READ_ONCE(lane->bus->bulk_bytes))
+	if (bytes >= READ_ONCE(lane->bus->bulk_bytes)) {
 		WRITE_ONCE(lane->bulk_until, now + VBUS_BULK_NS);
+		if (sent)
+			WRITE_ONCE(lane->sends_until, now + VBUS_BULK_NS);
+	}
 	if (READ_ONCE(lane->held) && now > READ_ONCE(lane->hold_until))
 		vbus_lane_end_hold(lane);
 }
@@ -90,10 +95,14 @@ void vbus_lane_heard(struct vbus_lane *lane)
 	WRITE_ONCE(lane->heard_at, local_clock());
 }
 
-/* Has the guest given a sign of life that it would give if it were awake? */
-static bool vbus_lane_is_awake(const struct vbus_lane *lane)
+/* Is the guest busy sending bulk data?  Then it looks for signals by itself. */
+static bool vbus_lane_is_sending(const struct vbus_lane *lane)
 {
-	if (local_clock() - READ_ONCE(lane->heard_at) < VBUS_AWAKE_NS)
+	u64 now = local_clock();
+
+	if (!vbus_lane_is_bulk(lane) || now >= READ_ONCE(lane->sends_until))
+		return false;
+	if (now - READ_ONCE(lane->heard_at) < VBUS_AWAKE_NS)
 		return true;
 	/* races with the owner, who may take it meanwhile: a hint either way */
 	return data_race(vbus_evq_ready(&lane->g2h));
@@ -269,7 +278,7 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 	u64 ns, until;
 
 	lockdep_assert_held(&lane->push_lock);
-	if (!asked && vbus_lane_is_bulk(lane) && vbus_lane_is_awake(lane))
+	if (!asked && vbus_lane_is_sending(lane))
 		usecs = READ_ONCE(lane->bus->hold_us);
 	if (!usecs) {
 		/* its timer finds nothing, or what is held by then */
@@ -357,4 +366,5 @@ void vbus_lane_moderate_stop(struct vbus_lane *lane)
 	hrtimer_cancel(&lane->hold);
 	lane->held = false;
 	lane->bulk_until = 0;
+	lane->sends_until = 0;
 }

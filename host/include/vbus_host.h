@@ -145,6 +145,7 @@ static inline u64 vbus_lane_count(const struct vbus_lane_stats *stats,
  * @worker:	serves when there is more than a little to do
  * @idle:	waiters for ownership
  * @bulk_until:	local_clock() until which the lane counts as moving bulk data
+ * @sends_until: ... and the guest sends it until then
  * @idle_at:	local_clock() when the worker last ran out of work; by the owner
  * @woken_at:	local_clock() when it was last woken, 0: it has run since
  * @heard_at:	local_clock() when signals were last taken; by the owner
@@ -185,6 +186,7 @@ struct vbus_lane {
 	struct task_struct *worker;
 	wait_queue_head_t idle;
 	u64 bulk_until;
+	u64 sends_until;
 	u64 idle_at;
 	u64 woken_at;
 	u64 heard_at;
@@ -238,7 +240,7 @@ bool vbus_lane_outranked(struct vbus_lane *lane);
 
 /* ------------------------------------------------------------- moderate.c */
 
-void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes);
+void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes, bool sent);
 bool vbus_lane_is_bulk(const struct vbus_lane *lane);
 bool vbus_lane_wait(struct vbus_lane *lane);
 void vbus_lane_woken(struct vbus_lane *lane);

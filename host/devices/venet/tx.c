@@ -243,7 +243,7 @@ static int venet_tx_service(struct vbus_queue *q, int budget)
 	if (!READ_ONCE(venet->running))
 		return 0;
 	while (done < budget && venet_tx_gather(q, &c)) {
-		vbus_lane_note_bulk(q->lane, c.len);
+		vbus_lane_note_bulk(q->lane, c.len, true);
 		skb = venet_tx_packet(venet, pair, q, &c, &bad);
 		vbus_ioq_advance(&q->sub, c.nr);
 		if (bad) {

@@ -142,11 +142,14 @@ fast=$(rtt)
 
 for us in 200 1000 10000; do
 	echo $us >$CFS/buses/l0/hold_us
-	watch in_g "$TRAFFIC" get $H4 "$PORT" 64 1
-	like "$(</tmp/watched)" '^67108864 of 67108864 ' "hold_us $us: a stream's bytes are right"
+	watch in_g "$TRAFFIC" put $H4 "$PORT" 64 1
+	like "$(</tmp/watched)" '^67108864 of 67108864 ' "hold_us $us: the bytes of a stream from the guest are right"
 	is "$(($(holds $us) > 0 && $(holds $us) == $(wc -l </tmp/holds)))" 1 "hold_us $us: interrupts are held, with that limit"
 	bounded "hold_us $us"
 done
+watch in_g "$TRAFFIC" get $H4 "$PORT" 64 1
+like "$(</tmp/watched)" '^67108864 of 67108864 ' "hold_us: the bytes of a stream to the guest are right"
+is "$(wc -l </tmp/holds)" 0 "hold_us: no interrupt of that is held back"
 sleep 0.1
 watch ping -c 20 -i 0.02 -W 20 $G4
 is "$(wc -l </tmp/holds)" 0 "hold_us: no interrupt of a ping is held back, ever"
