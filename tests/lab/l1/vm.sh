@@ -142,6 +142,9 @@ all_vectors()
 {
 	in_guest a 'grep vbus /proc/interrupts' | awk '{ n += $2 } END { print n + 0 }'
 }
+# of the host's own count: a request on the control channel interrupts as well, and
+# emulated, an interrupt comes twice now and then (lab/README.md)
+SPARE=50
 irqs=$(lane_stat b0 0 interrupts)
 vectors=$(all_vectors)
 bells=$(lane_stat b0 0 doorbells)
@@ -154,7 +157,7 @@ irqs=$(($(lane_stat b0 0 interrupts) - irqs))
 bells=$(($(lane_stat b0 0 doorbells) - bells))
 kicks=$(($(lane_stat b0 0 kicks) - kicks))
 note "host: $irqs interrupts raised, $bells doorbells, $kicks signals taken; guest: $vectors interrupts taken"
-is "$((vectors > 0 && vectors <= irqs))" 1 "four: every interrupt that came is one of the lane's"
+is "$((vectors > 0 && vectors <= irqs + irqs / SPARE + 1))" 1 "four: every interrupt that came is one of the lane's"
 is "$((bells <= kicks + 8))" 1 "four: one doorbell serves the signals of all"
 guest_stop a
 for i in 1 2 3; do
