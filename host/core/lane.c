@@ -155,8 +155,10 @@ static void vbus_lane_begin_round(struct vbus_lane *lane)
 {
 	clear_bit(VBUS_LANE_PENDING, &lane->state);
 	/*
-	 * The doorbell is answered by what follows, not by what went before: the
-	 * work behind it was published before it was rung (C in evq.h).
+	 * N: orders the clearing before the looks at the event queue; pairs with
+	 * C in evq.h, which orders the guest's entry before its doorbell, and so
+	 * before PENDING.  Without it a doorbell could be cleared whose entry was
+	 * not seen.
 	 */
 	smp_mb__after_atomic();
 }

@@ -27,8 +27,8 @@
  * asks for latency, and a hold in the wrong moment costs a request more than bulk
  * data on such a lane would gain.
  *
- * Locking: @held under push_lock; @bulk_until is a hint and needs none; the
- * rest belongs to the lane's owner.
+ * Locking: @held under push_lock; @bulk_until and @sends_until are hints and
+ * need none; the rest belongs to the lane's owner.
  */
 #define pr_fmt(fmt) "vbus: " fmt
 
@@ -100,7 +100,7 @@ static bool vbus_lane_is_sending(const struct vbus_lane *lane)
 {
 	u64 now = local_clock();
 
-	if (!vbus_lane_is_bulk(lane) || now >= READ_ONCE(lane->sends_until))
+	if (lane->priority || now >= READ_ONCE(lane->sends_until))
 		return false;
 	if (now - READ_ONCE(lane->heard_at) < VBUS_AWAKE_NS)
 		return true;

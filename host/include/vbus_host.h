@@ -534,8 +534,16 @@ void vbus_debugfs_remove(struct vbus_bus *bus);
 void vbus_debugfs_init(void);
 void vbus_debugfs_exit(void);
 
+/* ------------------------------------------------------------ bus_attrs.c */
+
+extern struct configfs_attribute *vbus_bus_attrs[];
+
 /* ------------------------------------------------------------- configfs.c */
 
+ssize_t vbus_enable_store(struct config_item *item, const char *page,
+			  size_t count, const bool *enabled,
+			  int (*enable)(struct config_item *item),
+			  int (*disable)(struct config_item *item));
 int vbus_configfs_init(void);
 void vbus_configfs_exit(void);
 
