@@ -43,7 +43,7 @@ int vbus_prio_attach(struct vbus_guest *guest);
 void vbus_prio_wake(struct vbus_lane *lane);
 void vbus_prio_sleep(struct vbus_lane *lane);
 
-/* bus.c */
+/* device.c */
 extern struct bus_type vbus_guest_bus_type;
 extern const struct device_type vbus_device_type;
 int vbus_device_reopen(struct vbus_device *vdev);
