@@ -53,7 +53,7 @@ demo: modules user bench-tools guests
 bench bench-quick: modules user bench-tools guests
 	@$(SUDO) lab/deps gnuplot-nox python3
 	@mkdir -p build/bench
-	@rm -f build/bench/rounds.json
+	@rm -f build/bench/groups.json
 	@$(call twice,$(lab_run) --timeout 7200 -- bench/bench $(if $(findstring quick,$@),--quick) $(if $(ONLY),--only=$(ONLY)) build/bench/results.jsonl)
 	@bench/report build/bench/results.jsonl build/bench
 	@cat build/bench/results.md

@@ -10,6 +10,7 @@ on CPU 0, as an operator would place them.
 import glob
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -19,7 +20,7 @@ BUILD = os.path.join(TOP, "build")
 VBUS = os.path.join(BUILD, "user", "vbus")
 CONFIGFS = "/sys/kernel/config/vbus"
 USERSPACE_EXITS = "/sys/kernel/tracing/events/kvm/kvm_userspace_exit"
-NICS_MAX = 8
+NICS_MAX = 16  # of all guests that run together
 PORT_RR, PORT_RR_REALTIME = 7001, 7002
 HOST_CPU, GUEST_CPU = 0, 1
 # which counter of the host's interface counts what goes that way
@@ -71,20 +72,18 @@ def read(path):
         return f.read()
 
 
-def with_guest(make, use, say, tries=3):
-    """use(guest) for the guest that make() makes.
+def persist(use, say, tries=3):
+    """use(), and once more if a guest dies, hangs or times out.
 
-    Should it die, hang or time out, everything about it is repeated, which is
-    said: a benchmark of an hour is not lost.
+    All of it is repeated then, which is said: a benchmark of an hour is not lost.
     """
     for left in reversed(range(tries)):
         try:
-            with make() as guest:
-                return use(guest)
+            return use()
         except BenchError as e:
             if not left:
                 raise
-            say("this guest failed, once more with a new one: %s" % e)
+            say("a guest failed, once more with new ones: %s" % e)
 
 
 def median(values):
@@ -206,7 +205,8 @@ class Venet(Nics):
              guest_spin_us), *attributes.items(),
             *([("priorities of the NICs", nic_priority)] if nic_priority else
               [])))
-        self.bus, self.pairs, self.lanes = "bench", pairs, lanes
+        # the kernel's names of the worker threads are short
+        self.bus, self.pairs, self.lanes = "b%d" % first, pairs, lanes
         self.attributes = attributes
         self.host_ifnames = ["venet%d" % i for i in self.ids]
 
@@ -280,9 +280,8 @@ class Qemu(Nics):
         for i, ifname in enumerate(self.host_ifnames):
             netdev = "tap,id=n%d,ifname=%s,script=no,downscript=no%s" % (
                 i, ifname, self.netdev)
-            device = "%s,netdev=n%d,mac=%s%s" % (self.model, i,
-                                                     guest_mac(self.ids[i]),
-                                                 self.device)
+            device = "%s,netdev=n%d,mac=%s%s" % (
+                self.model, i, guest_mac(self.ids[i]), self.device)
             if self.model != "e1000":
                 device += ",disable-legacy=on"
             if self.queues > 1:
@@ -331,15 +330,14 @@ def write(path, text):
 
 def count_userspace_exits():
     """Have the kernel count exits that QEMU handles, from now on."""
-    write(USERSPACE_EXITS + "/trigger", "hist:keys=reason")
+    write(USERSPACE_EXITS + "/trigger", "hist:keys=common_pid")
 
 
-def userspace_exits():
-    """Of all guests: only one runs."""
-    for line in read(USERSPACE_EXITS + "/hist").splitlines():
-        if line.strip().startswith("Hits:"):
-            return int(line.split(":")[1])
-    return 0
+def userspace_exits(vcpus):
+    """Of the vCPUs with these threads."""
+    hits = re.findall(r"common_pid: +(\d+) .*hitcount: +(\d+)",
+                      read(USERSPACE_EXITS + "/hist"))
+    return sum(int(n) for thread, n in hits if int(thread) in vcpus)
 
 
 def comm(pid):
@@ -358,6 +356,7 @@ class Guest:
         self.append = append
         self.name = name
         self.pid = 0
+        self.vcpus = []
         self.floor = {}
 
     def command(self, script, timeout):
@@ -465,7 +464,7 @@ class Guest:
                 s[key] = s.get(key, 0) + int(read(path))
             except (OSError, ValueError):
                 continue
-        s["userspace_exits"] = userspace_exits()
+        s["userspace_exits"] = userspace_exits(self.vcpus)
         return s
 
     def thread_times(self, hz):
