@@ -105,6 +105,7 @@ struct vbus_bus *vbus_bus_alloc(const char *name)
 	cpumask_copy(bus->cpus, cpu_possible_mask);
 	strscpy(bus->name, name, sizeof(bus->name));
 	bus->lanes = 1;
+	bus->cgroup = true;
 	bus->spin_us = VBUS_SPIN_US;
 	bus->nap_us = VBUS_NAP_US;
 	bus->hold_us = VBUS_HOLD_US;

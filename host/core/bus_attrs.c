@@ -122,31 +122,44 @@ static ssize_t vbus_bus_priorities_store(struct config_item *item,
 
 CONFIGFS_ATTR(vbus_bus_, priorities);
 
-static ssize_t vbus_bus_rt_show(struct config_item *item, char *page)
+/* What is fixed while the bus is enabled. */
+static ssize_t vbus_bus_store_bool(struct vbus_bus *bus, const char *page,
+				   size_t count, bool *to)
 {
-	return sysfs_emit(page, "%d\n", to_vbus_bus(item)->rt);
-}
-
-static ssize_t vbus_bus_rt_store(struct config_item *item, const char *page,
-				 size_t count)
-{
-	struct vbus_bus *bus = to_vbus_bus(item);
-	bool rt;
+	bool value;
 	int err;
 
-	err = kstrtobool(page, &rt);
+	err = kstrtobool(page, &value);
 	if (err)
 		return err;
 	mutex_lock(&vbus_config_lock);
 	if (bus->enabled)
 		err = -EBUSY;
 	else
-		bus->rt = rt;
+		*to = value;
 	mutex_unlock(&vbus_config_lock);
 	return err ?: count;
 }
 
-CONFIGFS_ATTR(vbus_bus_, rt);
+#define VBUS_BUS_BOOL(name)						\
+static ssize_t vbus_bus_##name##_show(struct config_item *item,		\
+				      char *page)			\
+{									\
+	return sysfs_emit(page, "%d\n", to_vbus_bus(item)->name);	\
+}									\
+									\
+static ssize_t vbus_bus_##name##_store(struct config_item *item,	\
+				       const char *page, size_t count)	\
+{									\
+	struct vbus_bus *bus = to_vbus_bus(item);			\
+									\
+	return vbus_bus_store_bool(bus, page, count, &bus->name);	\
+}									\
+									\
+CONFIGFS_ATTR(vbus_bus_, name)
+
+VBUS_BUS_BOOL(rt);
+VBUS_BUS_BOOL(cgroup);
 
 static ssize_t vbus_bus_cpus_show(struct config_item *item, char *page)
 {
@@ -321,6 +334,7 @@ struct configfs_attribute *vbus_bus_attrs[] = {
 	&vbus_bus_attr_lanes,
 	&vbus_bus_attr_priorities,
 	&vbus_bus_attr_rt,
+	&vbus_bus_attr_cgroup,
 	&vbus_bus_attr_cpus,
 	&vbus_bus_attr_spin_us,
 	&vbus_bus_attr_nap_us,

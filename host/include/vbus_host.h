@@ -443,6 +443,9 @@ struct vbus_connector_ops {
  * @lanes:	lanes on offer; vbus_config_lock, fixed while enabled
  * @priority:	priority of each; likewise
  * @rt:		workers of high priority may be real-time threads; likewise
+ * @cgroup:	workers join the cgroups of the process that uses the bus;
+ *		likewise
+ * @adopted:	they have; vbus_config_lock
  * @cpus:	CPUs that the workers may run on; vbus_config_lock
  * @spin_us:	how long at most a worker spins for more work before it arms
  * @nap_us:	how soon it looks again after that, 0: not at all
@@ -474,6 +477,8 @@ struct vbus_bus {
 	unsigned int lanes;
 	u8 priority[VBUS_LANES_MAX];
 	bool rt;
+	bool cgroup;
+	bool adopted;
 	cpumask_var_t cpus;
 	unsigned int spin_us;
 	unsigned int nap_us;
@@ -517,6 +522,11 @@ int vbus_bus_enable(struct vbus_bus *bus);
 int vbus_bus_disable(struct vbus_bus *bus);
 int vbus_bus_set_cpus(struct vbus_bus *bus, const struct cpumask *cpus);
 void vbus_bus_changed(struct vbus_bus *bus);
+
+/* ---------------------------------------------------------------- owner.c */
+
+int vbus_bus_adopt(struct vbus_bus *bus);
+void vbus_bus_orphan(struct vbus_bus *bus);
 
 /* -------------------------------------------------------------- session.c */
 

@@ -350,6 +350,14 @@ static int vbus_vdpa_set_map(struct vdpa_device *vdpa, unsigned int asid,
 		if (!mem)
 			return -ENOMEM;
 	}
+	/* the consumer itself calls: a VMM, which is to pay for the workers */
+	err = mem ? vbus_bus_adopt(v->bus) : 0;
+	if (err) {
+		pr_warn_ratelimited("bus %s: workers cannot join the cgroup of %s (%d)\n",
+				    v->bus->name, current->comm, err);
+		vbus_mem_free(mem);
+		return err;
+	}
 	list_for_each_entry(map, &iotlb->list, link) {
 		err = vbus_mem_add(mem, map->start, map->size, map->addr,
 				   vbus_vdpa_perm(map->perm));
@@ -379,6 +387,7 @@ static int vbus_vdpa_reset_map(struct vdpa_device *vdpa, unsigned int asid)
 	vbus_session_set_mem(v->bus, NULL);
 	v->mem = NULL;
 	mutex_unlock(&v->lock);
+	vbus_bus_orphan(v->bus);
 	return 0;
 }
 

@@ -68,6 +68,11 @@ for a in "spin_us 10000" "nap_us 10000" "hold_us 10000" "bulk_bytes 4294967295";
 	is "$(attr "$b/b0/$name")" 0 "bus: $name is unchanged by what was refused"
 done
 all=$(</sys/devices/system/cpu/possible)
+is "$(attr "$b/b0/cgroup")" 1 "bus: cgroup is 1 at first"
+gives EINVAL "bus: cgroup takes no nonsense" write "$b/b0/cgroup" mine
+gives OK "bus: cgroup takes 0" write "$b/b0/cgroup" 0
+is "$(attr "$b/b0/cgroup")" 0 "bus: cgroup reads what was written"
+gives OK "bus: cgroup takes 1" write "$b/b0/cgroup" 1
 is "$(attr "$b/b0/cpus")" "$all" "bus: cpus is all CPUs at first"
 gives EINVAL "bus: cpus takes no nonsense" write "$b/b0/cpus" one
 gives EINVAL "bus: cpus takes no empty value" write "$b/b0/cpus" $'\n'
@@ -197,6 +202,7 @@ workers_cpus()
 	done | xargs
 }
 is "$(workers_cpus)" "0 0 0" "bus: the workers may run on the CPUs that cpus says"
+gives EBUSY "bus: cgroup of a live bus" write "$b/b0/cgroup" 0
 gives OK "bus: cpus can be written while live" write "$b/b0/cpus" "$all"
 is "$(workers_cpus)" "$all $all $all" "bus: the workers follow"
 gives EBUSY "bus: enable when live" write "$b/b0/enable" 1

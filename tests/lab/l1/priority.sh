@@ -251,7 +251,7 @@ in_guest e 'cat >/tmp/move <<-END
 	i0=\$(sed -n "s/^ *\([0-9]*\):.*lane0\$/\1/p" /proc/interrupts)
 	i1=\$(sed -n "s/^ *\([0-9]*\):.*lane1\$/\1/p" /proc/interrupts)
 	n=0
-	while :; do
+	while [ -e /tmp/move ]; do
 		n=\$((n + 1))
 		echo \$((1 + n % 2)) >/proc/irq/\$i0/smp_affinity
 		echo \$((1 + n / 2 % 2)) >/proc/irq/\$i1/smp_affinity
@@ -263,6 +263,22 @@ in_guest e 'cat >/tmp/move <<-END
 both_lanes e 24 "interrupts move all the time"
 is "$(($(in_guest e 'cat /tmp/moves') > 20))" 1 "they moved: $(in_guest e 'cat /tmp/moves') times"
 note "host: $(lane_stat b3 0 outranked) interrupts of lane 0 not raised, $(lane_stat b3 1 outranked) of lane 1"
+in_guest e 'rm /tmp/move; for n in 1 2 3 4; do
+	setsid traffic put 10.78.1.1 '"$PORT"' 100000 $n </dev/null >/dev/null 2>&1 &
+	done'
+is_class()
+{
+	[[ $(class b3 1) == "$1" ]]
+}
+# a little work, after which a worker looks at what it owes
+little_work_makes()
+{
+	in_guest e "traffic put 10.78.1.1 $PORT 1 5"
+	is_class "$1"
+}
+passes "a flood takes the real-time class from a worker" await "demoted" is_class "TS -8 -"
+in_guest e killall traffic
+passes "it gets it back when there is less to do" await "promoted" little_work_makes "FF - 1"
 guest_stop e
 
 finish

@@ -205,10 +205,28 @@ guest_stop c
 "$VBUS" dev del v0
 peer_mtu 9000
 new_venet v0 b0 mtu=9000
-guest d --kver 6.12 -- -device "$(bus_device b0)" || bail "no guest"
+# QEMU runs in a cgroup, which pays for the worker
+cgroups=/sys/fs/cgroup
+mountpoint -q $cgroups || mount -t cgroup2 none $cgroups
+echo +cpu >$cgroups/cgroup.subtree_control
+mkdir $cgroups/vm
+worker=$(pgrep -x vbus/b0/0)
+worker_cgroup()
+{
+	cat "/proc/$worker/cgroup"
+}
+is "$(worker_cgroup)" 0::/ "cgroup: without a guest the worker is the host's"
+(echo $BASHPID >$cgroups/vm/cgroup.procs
+	guest d --kver 6.12 -- -device "$(bus_device b0)") || bail "no guest"
+is "$(worker_cgroup)" 0::/vm "cgroup: the worker has joined QEMU's"
 passes "6.12, MTU 9000: the NIC comes up" guest_up d 4
+used=$(cut -d' ' -f1 "/proc/$worker/schedstat")
 traffic_each_way d 4 "6.12, MTU 9000" 64
+used=$(($(cut -d' ' -f1 "/proc/$worker/schedstat") - used))
+is "$((used > 0))" 1 "cgroup: the worker has worked there, for $((used / 1000000)) ms"
 guest_stop d
+passes "cgroup: the worker goes back when the guest has ended" await "the host's" grep -qx 0::/ "/proc/$worker/cgroup"
+passes "cgroup: nothing is left in QEMU's" await "empty" rmdir $cgroups/vm
 
 # --------------------------------------------------------------- vbus run
 
