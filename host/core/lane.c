@@ -293,10 +293,11 @@ static bool vbus_lane_sleeps_held(const struct vbus_lane *lane)
 void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs)
 {
 	enum vbus_evq_push result;
+	unsigned long flags;
 
-	spin_lock(&lane->push_lock);
+	spin_lock_irqsave(&lane->push_lock, flags);
 	if (!test_bit(VBUS_LANE_LIVE, &lane->state)) {
-		spin_unlock(&lane->push_lock);
+		spin_unlock_irqrestore(&lane->push_lock, flags);
 		return;
 	}
 	result = vbus_evq_push(&lane->h2g, sig);
@@ -314,7 +315,7 @@ void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs)
 	else if (result == VBUS_EVQ_FULL)
 		lane->stats.refused++;
 	trace_vbus_signal(lane, sig, result);
-	spin_unlock(&lane->push_lock);
+	spin_unlock_irqrestore(&lane->push_lock, flags);
 	if (result == VBUS_EVQ_SIGNAL)
 		vbus_lane_raise(lane);
 }

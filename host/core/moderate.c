@@ -244,11 +244,13 @@ bool vbus_lane_wait(struct vbus_lane *lane)
  */
 void vbus_lane_raised(struct vbus_lane *lane, u64 ns)
 {
-	spin_lock(&lane->push_lock);
+	unsigned long flags;
+
+	spin_lock_irqsave(&lane->push_lock, flags);
 	vbus_average(&lane->raise_ns, ns);
 	if (test_bit(VBUS_LANE_LIVE, &lane->state))
 		vbus_evq_tell_cost(&lane->h2g, lane->raise_ns);
-	spin_unlock(&lane->push_lock);
+	spin_unlock_irqrestore(&lane->push_lock, flags);
 }
 
 /* An interrupt is held back no longer; was it raised? */
@@ -314,9 +316,10 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
  */
 void vbus_lane_end_hold(struct vbus_lane *lane)
 {
+	unsigned long flags;
 	bool raise = false;
 
-	spin_lock(&lane->push_lock);
+	spin_lock_irqsave(&lane->push_lock, flags);
 	if (lane->held) {
 		raise = test_bit(VBUS_LANE_LIVE, &lane->state) &&
 			vbus_evq_unconsumed(&lane->h2g);
@@ -328,7 +331,7 @@ void vbus_lane_end_hold(struct vbus_lane *lane)
 			lane->stats.interrupts++;
 		vbus_lane_unhold(lane, raise);
 	}
-	spin_unlock(&lane->push_lock);
+	spin_unlock_irqrestore(&lane->push_lock, flags);
 	if (raise)
 		vbus_lane_raise(lane);
 }
