@@ -24,6 +24,9 @@ struct vbus_class {
 static DEFINE_MUTEX(vbus_class_lock);
 static LIST_HEAD(vbus_classes);
 
+/* Leaf lock of vbus_device.bus and .slot, beside vbus_config_lock. */
+static DEFINE_SPINLOCK(vbus_plug_lock);
+
 /* Number of pluggings so far; vbus_config_lock. */
 static u64 vbus_instances;
 
@@ -209,8 +212,10 @@ int vbus_device_plug(struct vbus_device *dev, struct vbus_bus *bus)
 	if (slot == VBUS_SLOTS_MAX)
 		return -ENOSPC;
 	set_bit(slot, bus->plugged);
+	spin_lock(&vbus_plug_lock);
 	dev->slot = slot;
 	dev->bus = bus;
+	spin_unlock(&vbus_plug_lock);
 	vbus_device_show(dev);
 	return 0;
 }
@@ -223,8 +228,35 @@ void vbus_device_unplug(struct vbus_device *dev)
 		return;
 	vbus_device_hide(dev);
 	clear_bit(dev->slot, dev->bus->plugged);
+	spin_lock(&vbus_plug_lock);
 	dev->bus = NULL;
+	spin_unlock(&vbus_plug_lock);
 }
+
+/**
+ * vbus_device_where() - where a device is plugged
+ * @dev:	device
+ * @name:	where the name of its bus goes, VBUS_NAME_LEN bytes
+ * @slot:	where its slot goes
+ *
+ * For those who cannot take vbus_config_lock.  Process context.
+ *
+ * Return: true if it is plugged.
+ */
+bool vbus_device_where(struct vbus_device *dev, char *name, unsigned int *slot)
+{
+	bool plugged;
+
+	spin_lock(&vbus_plug_lock);
+	plugged = dev->bus;
+	if (plugged) {
+		strscpy(name, dev->bus->name, VBUS_NAME_LEN);
+		*slot = dev->slot;
+	}
+	spin_unlock(&vbus_plug_lock);
+	return plugged;
+}
+EXPORT_SYMBOL_GPL(vbus_device_where);
 
 /**
  * vbus_device_changed() - what guests can query has changed

@@ -134,7 +134,8 @@ static inline u64 vbus_lane_count(const struct vbus_lane_stats *stats,
  * @pauses:	> 0: owners give up ownership at the next opportunity
  * @g2h:	consumer of the guest's signals; by the owner
  * @ready:	queues with work, served in turn; by the owner
- * @push_lock:	protects @h2g and the counters of signals
+ * @push_lock:	protects @h2g and the counters of signals.  Taken with interrupts
+ *		off: netpoll sends from anywhere
  * @h2g:	producer of signals to the guest
  * @last:	memory of @h2g
  * @map:	the two event queues in guest memory (h2g, g2h)
@@ -376,7 +377,8 @@ struct vbus_class_ops {
  * @group:	configfs directory
  * @ops:	class
  * @name:	name in configfs
- * @bus:	where it is plugged, NULL: nowhere; vbus_config_lock to change
+ * @bus:	where it is plugged, NULL: nowhere; vbus_config_lock to change.
+ *		Others ask vbus_device_where()
  * @slot:	slot there
  * @enabled:	live for the host; vbus_config_lock
  * @instance:	unique number of this plugging; bus->lock
@@ -410,6 +412,7 @@ int vbus_device_enable(struct vbus_device *dev);
 void vbus_device_disable(struct vbus_device *dev);
 int vbus_device_plug(struct vbus_device *dev, struct vbus_bus *bus);
 void vbus_device_unplug(struct vbus_device *dev);
+bool vbus_device_where(struct vbus_device *dev, char *name, unsigned int *slot);
 void vbus_device_changed(struct vbus_device *dev);
 void vbus_device_close(struct vbus_device *dev);
 

@@ -166,20 +166,6 @@ static int venet_set_channels(struct net_device *dev,
 	return venet_set_pairs(netdev_priv(dev), channels->combined_count);
 }
 
-static int venet_get_link_ksettings(struct net_device *dev,
-				    struct ethtool_link_ksettings *settings)
-{
-	struct venet *v = netdev_priv(dev);
-	u32 speed = READ_ONCE(v->speed);
-
-	settings->base.speed = speed && speed <= INT_MAX ? speed :
-							   SPEED_UNKNOWN;
-	settings->base.duplex = DUPLEX_FULL;
-	settings->base.port = PORT_OTHER;
-	settings->base.autoneg = AUTONEG_DISABLE;
-	return 0;
-}
-
 const struct ethtool_ops venet_ethtool_ops = {
 	.supported_coalesce_params = ETHTOOL_COALESCE_RX_USECS |
 				     ETHTOOL_COALESCE_RX_MAX_FRAMES |
@@ -196,5 +182,7 @@ const struct ethtool_ops venet_ethtool_ops = {
 	.get_coalesce = venet_get_coalesce,
 	.set_coalesce = venet_set_coalesce,
 	.get_link_ksettings = venet_get_link_ksettings,
+	.set_link_ksettings = venet_set_link_ksettings,
+	.get_pauseparam = venet_get_pauseparam,
 	.get_ts_info = ethtool_op_get_ts_info,
 };

@@ -33,25 +33,19 @@ static int venet_query(struct vbus_device *vdev, struct venet_info *info)
 	return ret < sizeof(*info) ? -EPROTO : 0;
 }
 
-static void venet_link(struct venet *v, const struct venet_info *info)
-{
-	WRITE_ONCE(v->speed, le32_to_cpu(info->speed));
-	if (le32_to_cpu(info->link) & VENET_LINK_UP)
-		netif_carrier_on(v->dev);
-	else
-		netif_carrier_off(v->dev);
-}
-
 /* The pair's NAPI poll. */
 static int venet_poll(struct napi_struct *napi, int budget)
 {
 	struct venet_pair *pair = container_of(napi, struct venet_pair, napi);
 	int work;
 
+	/* netpoll: nobody completes such a poll, so it must not hold the lane */
+	if (!budget) {
+		venet_tx_poll(pair, 0);
+		return 0;
+	}
 	vbus_guest_poll_begin(&pair->poll);
 	venet_tx_poll(pair, budget);
-	if (!budget)
-		return 0;
 	work = venet_rx_poll(pair, budget);
 	if (work == budget)
 		return budget;
@@ -91,6 +85,9 @@ static int venet_start(struct venet *v)
 
 	if (v->dev->features & NETIF_F_RXCSUM)
 		features |= v->features & venet_rx_features;
+	/* a filter that the host does not have right is worse than none */
+	if (!venet_rx_mode_tell(v))
+		features |= VENET_F_RX_MODE;
 	start.features = cpu_to_le64(features);
 	ret = vbus_guest_call(v->vdev, VENET_CALL_START, &start, sizeof(start),
 			      NULL, 0);
@@ -367,6 +364,7 @@ static const struct net_device_ops venet_netdev_ops = {
 	.ndo_set_mac_address = venet_set_mac_address,
 	.ndo_validate_addr = eth_validate_addr,
 	.ndo_set_features = venet_set_features,
+	.ndo_set_rx_mode = venet_set_rx_mode,
 };
 
 static void venet_setup_features(struct net_device *dev, u64 host)
@@ -394,15 +392,14 @@ static void venet_setup_features(struct net_device *dev, u64 host)
 static void venet_setup_netdev(struct venet *v, const struct venet_info *info)
 {
 	struct net_device *dev = v->dev;
-	u32 mtu = le32_to_cpu(info->mtu);
 
 	dev->netdev_ops = &venet_netdev_ops;
 	dev->ethtool_ops = &venet_ethtool_ops;
-	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+	/* with all frames from a host without a filter, or those we asked for */
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_UNICAST_FLT;
 	dev->min_mtu = VENET_MTU_MIN;
 	dev->max_mtu = VENET_MTU_MAX;
-	dev->mtu = mtu >= VENET_MTU_MIN && mtu <= VENET_MTU_MAX ? mtu :
-								  ETH_DATA_LEN;
+	venet_link_init(v, info);
 	if (is_valid_ether_addr(info->mac))
 		eth_hw_addr_set(dev, info->mac);
 	else
@@ -444,6 +441,7 @@ static void venet_free(struct venet *v)
 {
 	u32 i;
 
+	venet_rx_mode_exit(v);
 	for (i = 0; i < v->npairs; i++)
 		netif_napi_del(&v->pair[i].napi);
 	kvfree(v->pair);
@@ -489,6 +487,7 @@ static int venet_probe(struct vbus_device *vdev)
 	SET_NETDEV_DEV(dev, &vdev->dev);
 	venet_setup_netdev(v, &info);
 	venet_setup_pairs(v, &info);
+	venet_rx_mode_init(v);
 	vbus_device_set_drvdata(vdev, v);
 
 	/* one that we made up; a host that does not care may refuse to know */
@@ -498,8 +497,10 @@ static int venet_probe(struct vbus_device *vdev)
 	err = register_netdev(dev);
 	if (err)
 		goto free;
+	rtnl_lock();
 	venet_setup_xps(v);
-	venet_link(v, &info);
+	venet_link_update(v, &info);
+	rtnl_unlock();
 	return 0;
 
 free:
@@ -520,8 +521,11 @@ static void venet_config_changed(struct vbus_device *vdev)
 	struct venet *v = vbus_device_get_drvdata(vdev);
 	struct venet_info info;
 
-	if (!venet_query(vdev, &info))
-		venet_link(v, &info);
+	if (venet_query(vdev, &info))
+		return;
+	rtnl_lock();
+	venet_link_update(v, &info);
+	rtnl_unlock();
 }
 
 static void venet_quiesce(struct vbus_device *vdev)
@@ -557,7 +561,7 @@ static int venet_resume(struct vbus_device *vdev)
 	if (!err && netif_running(v->dev))
 		err = venet_up(v);
 	if (!err) {
-		venet_link(v, &info);
+		venet_link_update(v, &info);
 		netif_device_attach(v->dev);
 	}
 	rtnl_unlock();

@@ -148,12 +148,17 @@ struct venet_pair {
  * @active:	... that are in use, the first ones; rtnl
  * @priority:	of the lanes that the host wants them on
  * @features:	VENET_F_* of the host
- * @speed:	Mbit/s, 0: not known
+ * @host_mtu:	MTU that the host suggested last; rtnl
+ * @host_speed:	speed that it told last, Mbit/s or SPEED_UNKNOWN; rtnl
+ * @speed:	speed that is shown, likewise; rtnl
+ * @duplex:	DUPLEX_*; rtnl
  * @rx_log2:	log2 of the receive rings; rtnl
  * @tx_log2:	log2 of the transmit rings; rtnl
  * @rx_usecs:	how long received frames may wait for company; rtnl
  * @rx_frames:	... and how many, 0: any number; rtnl
  * @adaptive:	the kernel finds out, instead; rtnl.  Polls read it
+ * @rx_mode_lock: see rx_mode.c
+ * @rx_mode_work: tells the host what is to be received
  * @running:	queues exist and packets flow; rtnl.  Polls read it under the tx
  *		lock
  */
@@ -166,12 +171,17 @@ struct venet {
 	u32 active;
 	u32 priority;
 	u64 features;
+	u32 host_mtu;
+	u32 host_speed;
 	u32 speed;
+	u8 duplex;
 	u32 rx_log2;
 	u32 tx_log2;
 	u32 rx_usecs;
 	u32 rx_frames;
 	bool adaptive;
+	struct mutex rx_mode_lock;
+	struct work_struct rx_mode_work;
 	bool running;
 };
 
@@ -224,6 +234,22 @@ int venet_get_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
 int venet_set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
 		       struct kernel_ethtool_coalesce *kernel_coalesce,
 		       struct netlink_ext_ack *extack);
+
+/* link.c */
+void venet_link_init(struct venet *v, const struct venet_info *info);
+void venet_link_update(struct venet *v, const struct venet_info *info);
+int venet_get_link_ksettings(struct net_device *dev,
+			     struct ethtool_link_ksettings *settings);
+int venet_set_link_ksettings(struct net_device *dev,
+			     const struct ethtool_link_ksettings *settings);
+void venet_get_pauseparam(struct net_device *dev,
+			  struct ethtool_pauseparam *pause);
+
+/* rx_mode.c */
+int venet_rx_mode_tell(struct venet *v);
+void venet_set_rx_mode(struct net_device *dev);
+void venet_rx_mode_init(struct venet *v);
+void venet_rx_mode_exit(struct venet *v);
 
 /* ethtool.c */
 extern const struct ethtool_ops venet_ethtool_ops;

@@ -9,6 +9,7 @@
 
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <net/rtnetlink.h>
 
 #include "venet.h"
 
@@ -26,12 +27,16 @@ static struct vbus_device *venet_alloc(const char *name)
 	venet->mtu = ETH_DATA_LEN;
 	venet->pairs = 1;
 	venet->link = true;
+	venet_link_init(venet);
 	return &venet->dev;
 }
 
 static void venet_free(struct vbus_device *dev)
 {
-	kfree(to_venet(dev));
+	struct venet_host *venet = to_venet(dev);
+
+	venet_link_exit(venet);
+	kfree(venet);
 }
 
 static int venet_enable(struct vbus_device *dev)
@@ -73,14 +78,17 @@ static void venet_halt(struct venet_host *venet)
 static void venet_close(struct vbus_device *dev)
 {
 	venet_halt(to_venet(dev));
+	venet_filter_clear(to_venet(dev));
 }
 
 static u32 venet_query(struct venet_host *venet, void *out, size_t *outlen)
 {
+	u32 speed = READ_ONCE(venet->speed);
 	struct venet_info info = {
 		.features = cpu_to_le64(VENET_F_ALL),
 		.mtu = cpu_to_le32(READ_ONCE(venet->netdev->mtu)),
-		.link = cpu_to_le32(READ_ONCE(venet->link) ? VENET_LINK_UP : 0),
+		.link = cpu_to_le32(venet_link_state(venet) ? VENET_LINK_UP : 0),
+		.speed = cpu_to_le32(speed == SPEED_UNKNOWN ? 0 : speed),
 		.pairs = cpu_to_le32(venet->pairs),
 		.priority = venet->priority,
 	};
@@ -153,11 +161,14 @@ void venet_set_link(struct venet_host *venet, bool link)
 static u32 venet_set_mac(struct venet_host *venet, const void *in, size_t len)
 {
 	const struct venet_mac *mac = in;
+	u32 status;
 
 	if (len < sizeof(*mac) || !is_valid_ether_addr(mac->mac))
 		return VBUS_EINVAL;
-	ether_addr_copy(venet->mac, mac->mac);
-	return VBUS_OK;
+	status = venet_filter_set_mac(venet, mac->mac);
+	if (status == VBUS_OK)
+		ether_addr_copy(venet->mac, mac->mac);
+	return status;
 }
 
 static u32 venet_coalesce(struct venet_host *venet, const void *in, size_t len)
@@ -203,6 +214,8 @@ static u32 venet_call(struct vbus_device *dev, u32 func, const void *in,
 		return venet_set_mac(venet, in, inlen);
 	case VENET_CALL_COALESCE:
 		return venet_coalesce(venet, in, inlen);
+	case VENET_CALL_RX_MODE:
+		return venet_filter_set(venet, in, inlen);
 	}
 	return VBUS_ENOSYS;
 }
@@ -277,13 +290,22 @@ static const struct vbus_class_ops venet_class = {
 
 static int __init venet_init(void)
 {
-	return vbus_class_register(&venet_class);
+	int err;
+
+	err = rtnl_link_register(&venet_link_ops);
+	if (err)
+		return err;
+	err = vbus_class_register(&venet_class);
+	if (err)
+		rtnl_link_unregister(&venet_link_ops);
+	return err;
 }
 module_init(venet_init);
 
 static void __exit venet_exit(void)
 {
 	vbus_class_unregister(&venet_class);
+	rtnl_link_unregister(&venet_link_ops);
 }
 module_exit(venet_exit);
 

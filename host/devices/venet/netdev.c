@@ -7,7 +7,6 @@
  */
 #define pr_fmt(fmt) "vbus_venet: " fmt
 
-#include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
 
 #include "venet.h"
@@ -87,13 +86,9 @@ static u16 venet_select_queue(struct net_device *netdev, struct sk_buff *skb,
 	return active ? queue % active : queue;
 }
 
-static int venet_change_mtu(struct net_device *netdev, int mtu)
-{
-	WRITE_ONCE(netdev->mtu, mtu);
-	return 0;
-}
-
 static const struct net_device_ops venet_netdev_ops = {
+	.ndo_open = venet_netdev_open,
+	.ndo_stop = venet_netdev_stop,
 	.ndo_start_xmit = venet_start_xmit,
 	.ndo_select_queue = venet_select_queue,
 	.ndo_features_check = venet_features_check,
@@ -106,10 +101,25 @@ static const struct net_device_ops venet_netdev_ops = {
 static void venet_get_drvinfo(struct net_device *netdev,
 			      struct ethtool_drvinfo *info)
 {
-	const struct venet_host *venet = netdev_venet(netdev);
+	struct venet_host *venet = netdev_venet(netdev);
+	char bus[VBUS_NAME_LEN];
+	unsigned int slot;
 
 	strscpy(info->driver, "vbus_venet", sizeof(info->driver));
-	strscpy(info->bus_info, venet->dev.name, sizeof(info->bus_info));
+	if (vbus_device_where(&venet->dev, bus, &slot))
+		scnprintf(info->bus_info, sizeof(info->bus_info), "%.28s.%u",
+			  bus, slot);
+}
+
+/* How many are on offer, and how many the guest uses. */
+static void venet_get_channels(struct net_device *netdev,
+			       struct ethtool_channels *channels)
+{
+	const struct venet_host *venet = netdev_venet(netdev);
+
+	channels->max_combined = venet->pairs;
+	channels->combined_count = READ_ONCE(venet->running) ?
+				   READ_ONCE(venet->active) : venet->pairs;
 }
 
 static const char venet_stat_names[][ETH_GSTRING_LEN] = {
@@ -117,6 +127,7 @@ static const char venet_stat_names[][ETH_GSTRING_LEN] = {
 	"guest_sent_malformed", "guest_received_packets",
 	"guest_received_bytes", "guest_received_dropped",
 	"guest_received_errors", "guest_buffer_stalls",
+	"guest_received_filtered",
 };
 
 static int venet_get_sset_count(struct net_device *netdev, int sset)
@@ -144,6 +155,7 @@ static void venet_get_ethtool_stats(struct net_device *netdev,
 		venet_stats_add(&venet->pair[i].rx_stats, &data[4], &data[5],
 				&data[6], &data[7]);
 		data[8] += u64_stats_read(&venet->pair[i].rx_stats.stalls);
+		data[9] += u64_stats_read(&venet->pair[i].rx_stats.filtered);
 	}
 }
 
@@ -154,6 +166,9 @@ static const struct ethtool_ops venet_ethtool_ops = {
 	.get_sset_count = venet_get_sset_count,
 	.get_strings = venet_get_strings,
 	.get_ethtool_stats = venet_get_ethtool_stats,
+	.get_channels = venet_get_channels,
+	.get_link_ksettings = venet_get_link_ksettings,
+	.set_link_ksettings = venet_set_link_ksettings,
 };
 
 static void venet_netdev_setup(struct net_device *netdev)
@@ -161,6 +176,7 @@ static void venet_netdev_setup(struct net_device *netdev)
 	ether_setup(netdev);
 	netdev->netdev_ops = &venet_netdev_ops;
 	netdev->ethtool_ops = &venet_ethtool_ops;
+	netdev->rtnl_link_ops = &venet_link_ops;
 	netdev->features = VENET_FEATURES_ALWAYS | NETIF_F_HW_CSUM |
 			   NETIF_F_TSO | NETIF_F_TSO_ECN | NETIF_F_TSO6 |
 			   NETIF_F_GSO_UDP_L4;

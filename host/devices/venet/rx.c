@@ -168,6 +168,13 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 
 	if (unlikely(!q || !READ_ONCE(q->live) || !READ_ONCE(venet->running)))
 		goto err_drop;
+	if (unlikely(!venet_filter_wants(venet, skb))) {
+		if (!netdev_xmit_more())
+			venet_rx_publish(q);
+		venet_count_one(&pair->rx_stats, &pair->rx_stats.filtered);
+		dev_consume_skb_any(skb);
+		return NETDEV_TX_OK;
+	}
 	if (unlikely(venet_rx_meta(venet, skb, &meta))) {
 		/* packets before this one may wait for the end of their batch */
 		if (!netdev_xmit_more())
@@ -188,7 +195,7 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 		net_warn_ratelimited("%s: the guest's receive buffers are not its memory\n",
 				     netdev->name);
 		venet_count_one(&pair->rx_stats, &pair->rx_stats.errors);
-		kfree_skb(skb);
+		dev_kfree_skb_any(skb);
 		return NETDEV_TX_OK;
 	}
 	pair->fresh++;
@@ -196,12 +203,12 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	vbus_lane_note_bulk(q->lane, skb->len, false);
 	if (!netdev_xmit_more() || netif_xmit_stopped(txq))
 		venet_rx_publish(q);
-	consume_skb(skb);
+	dev_consume_skb_any(skb);
 	return NETDEV_TX_OK;
 
 err_drop:
 	venet_count_one(&pair->rx_stats, &pair->rx_stats.dropped);
-	kfree_skb(skb);
+	dev_kfree_skb_any(skb);
 	return NETDEV_TX_OK;
 }
 

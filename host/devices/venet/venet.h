@@ -9,6 +9,7 @@
 #define VBUS_VENET_H
 
 #include <linux/etherdevice.h>
+#include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/virtio_net.h>
@@ -24,6 +25,7 @@
  * @dropped:	lost although well-formed (no memory, link down)
  * @errors:	refused because malformed
  * @stalls:	times the guest had no receive buffers left
+ * @filtered:	frames that the guest does not want
  */
 struct venet_stats {
 	struct u64_stats_sync syncp;
@@ -32,6 +34,7 @@ struct venet_stats {
 	u64_stats_t dropped;
 	u64_stats_t errors;
 	u64_stats_t stalls;
+	u64_stats_t filtered;
 };
 
 /**
@@ -69,6 +72,11 @@ struct venet_pair {
  * @running:	between START and STOP; bus->lock to change
  * @features:	VENET_F_* in use
  * @active:	queue pairs in use, since the last START; bus->lock to change
+ * @filter:	what the guest wants to receive, NULL: everything; bus->lock to
+ *		change
+ * @announce:	tells the guest of a change
+ * @speed:	of the link, as the administrator says; RTNL to change
+ * @duplex:	likewise; RTNL
  * @pair:	queue pairs
  */
 struct venet_host {
@@ -84,6 +92,10 @@ struct venet_host {
 	bool running;
 	u64 features;
 	u32 active;
+	struct venet_filter __rcu *filter;
+	struct work_struct announce;
+	u32 speed;
+	u8 duplex;
 	struct venet_pair pair[VENET_PAIRS_MAX];
 };
 
@@ -123,6 +135,27 @@ extern const struct vbus_queue_ops venet_tx_ops;
 /* rx.c */
 extern const struct vbus_queue_ops venet_rx_ops;
 netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev);
+
+/* filter.c */
+bool venet_filter_wants(const struct venet_host *venet,
+			const struct sk_buff *skb);
+void venet_filter_clear(struct venet_host *venet);
+u32 venet_filter_set(struct venet_host *venet, const void *in, size_t len);
+u32 venet_filter_set_mac(struct venet_host *venet, const u8 *mac);
+
+/* link.c */
+extern struct rtnl_link_ops venet_link_ops;
+void venet_announce(struct venet_host *venet);
+void venet_link_init(struct venet_host *venet);
+void venet_link_exit(struct venet_host *venet);
+bool venet_link_state(const struct venet_host *venet);
+int venet_netdev_open(struct net_device *netdev);
+int venet_netdev_stop(struct net_device *netdev);
+int venet_change_mtu(struct net_device *netdev, int mtu);
+int venet_get_link_ksettings(struct net_device *netdev,
+			     struct ethtool_link_ksettings *settings);
+int venet_set_link_ksettings(struct net_device *netdev,
+			     const struct ethtool_link_ksettings *settings);
 
 /* netdev.c */
 int venet_netdev_create(struct venet_host *venet);

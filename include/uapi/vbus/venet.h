@@ -68,7 +68,8 @@
 #define VENET_F_RX_TSO4		0x20ull	/* guest takes unsegmented TCP over IPv4 */
 #define VENET_F_RX_TSO6		0x40ull	/* ... over IPv6 */
 #define VENET_F_RX_USO		0x80ull	/* guest takes unsegmented UDP */
-#define VENET_F_ALL		0xffull
+#define VENET_F_RX_MODE		0x1000ull	/* host sends what RX_MODE asks for */
+#define VENET_F_ALL		0x10ffull
 
 enum venet_call {
 	VENET_CALL_QUERY	= 1,	/* -> struct venet_info */
@@ -76,6 +77,7 @@ enum venet_call {
 	VENET_CALL_STOP		= 3,	/* nothing -> nothing */
 	VENET_CALL_SET_MAC	= 4,	/* struct venet_mac -> nothing */
 	VENET_CALL_COALESCE	= 5,	/* struct venet_coalesce -> nothing */
+	VENET_CALL_RX_MODE	= 8,	/* struct venet_rx_mode, addresses -> nothing */
 };
 
 #define VENET_LINK_UP		0x1u	/* venet_info.link */
@@ -145,5 +147,46 @@ struct venet_coalesce {
 	__le32 frames;
 	__le32 reserved;
 };
+
+#define VENET_RX_MODE_PROMISC	0x1u	/* everything */
+#define VENET_RX_MODE_ALLMULTI	0x2u	/* everything multicast */
+#define VENET_RX_MODE_ALL	0x3u
+
+#define VENET_RX_MODE_ADDRS	40u	/* addresses of a struct venet_rx_mode */
+
+/**
+ * struct venet_rx_mode - which frames the guest wants to receive
+ * @flags:	VENET_RX_MODE_*
+ * @unicast:	addresses beside the device's own (QUERY, SET_MAC), which is
+ *		always wanted, like broadcast
+ * @multicast:	addresses after these; together VENET_RX_MODE_ADDRS at most
+ *
+ * The addresses follow, 6 bytes each, the unicast ones first.  A driver that
+ * wants more asks for all of them by a flag.  CALL at any time; it replaces what
+ * was said before, lasts until CLOSE, and has an effect while the device runs
+ * with VENET_F_RX_MODE.  Before the first one everything is wanted.
+ */
+struct venet_rx_mode {
+	__le32 flags;
+	__le16 unicast;
+	__le16 multicast;
+};
+
+/*
+ * Attributes of the host's end (rtnetlink: IFLA_INFO_DATA of kind "venet").
+ * BUS and SLOT are there while the device is plugged.
+ */
+enum {
+	IFLA_VENET_UNSPEC,
+	IFLA_VENET_DEVICE,		/* string: device */
+	IFLA_VENET_BUS,			/* string: bus that it is plugged into */
+	IFLA_VENET_SLOT,		/* u32: slot there */
+	IFLA_VENET_GUEST_MAC,		/* 6 bytes: address of the guest's end */
+	IFLA_VENET_PAIRS,		/* u32: queue pairs on offer */
+	IFLA_VENET_ACTIVE_PAIRS,	/* u32: in use, 0: no guest runs it */
+	__IFLA_VENET_MAX
+};
+
+#define IFLA_VENET_MAX	(__IFLA_VENET_MAX - 1)
 
 #endif /* _UAPI_VBUS_VENET_H */
