@@ -3,7 +3,8 @@
  * One system call, and the name of the error it gives: "OK", "EBUSY", ...
  *
  * usage: try mkdir|rmdir|rm PATH; try ln TARGET PATH; try write PATH VALUE;
- *	  try open PATH (for reading and writing); try rmmod MODULE
+ *	  try hex PATH BYTES (in one write, "0a1b..."); try open PATH (for reading
+ *	  and writing); try rmmod MODULE
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,17 +15,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int write_value(const char *path, const char *value)
+static int write_bytes(const char *path, const void *value, size_t len)
 {
 	int fd = open(path, O_WRONLY), ret, saved;
 	ssize_t n;
 
 	if (fd < 0)
 		return -1;
-	n = write(fd, value, strlen(value));
+	n = write(fd, value, len);
 	saved = errno;
 	ret = n < 0 ? -1 : 0;
-	if (n >= 0 && n != (ssize_t)strlen(value)) {
+	if (n >= 0 && n != (ssize_t)len) {
 		/* an attribute takes all or nothing */
 		saved = EIO;
 		ret = -1;
@@ -32,6 +33,24 @@ static int write_value(const char *path, const char *value)
 	close(fd);
 	errno = saved;
 	return ret;
+}
+
+static int write_hex(const char *path, const char *hex)
+{
+	unsigned char bytes[1024];
+	size_t len = strlen(hex) / 2, i;
+
+	if (len > sizeof(bytes)) {
+		errno = E2BIG;
+		return -1;
+	}
+	for (i = 0; i < len; i++) {
+		if (sscanf(hex + 2 * i, "%2hhx", &bytes[i]) != 1) {
+			errno = EILSEQ;
+			return -1;
+		}
+	}
+	return write_bytes(path, bytes, len);
 }
 
 int main(int argc, char **argv)
@@ -52,7 +71,9 @@ int main(int argc, char **argv)
 	else if (!strcmp(what, "ln") && argc > 3)
 		ret = symlink(argv[2], argv[3]);
 	else if (!strcmp(what, "write") && argc > 3)
-		ret = write_value(argv[2], argv[3]);
+		ret = write_bytes(argv[2], argv[3], strlen(argv[3]));
+	else if (!strcmp(what, "hex") && argc > 3)
+		ret = write_hex(argv[2], argv[3]);
 	else
 		return fprintf(stderr, "usage: see the head of try.c\n"), 2;
 	puts(ret < 0 ? strerrorname_np(errno) : "OK");
