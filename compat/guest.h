@@ -7,6 +7,7 @@
 #define VBUS_COMPAT_GUEST_H
 
 #include <linux/dim.h>
+#include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
@@ -131,5 +132,42 @@ vbus_compat_dim_moderation(const struct dim *dim)
 	return (struct dim_cq_moder){};
 #endif
 }
+
+/*
+ * 6.8: ethtool's receive hash in a structure.  These define get_rxfh() and
+ * set_rxfh() by functions of device, table and key (, and hash function).
+ */
+#ifdef VBUS_HAVE_RXFH_PARAM
+#define VBUS_COMPAT_GET_RXFH(name, get)					\
+static int name(struct net_device *dev, struct ethtool_rxfh_param *rxfh) \
+{									\
+	rxfh->hfunc = ETH_RSS_HASH_TOP;					\
+	get(dev, rxfh->indir, rxfh->key);				\
+	return 0;							\
+}
+
+#define VBUS_COMPAT_SET_RXFH(name, set)					\
+static int name(struct net_device *dev, struct ethtool_rxfh_param *rxfh, \
+		struct netlink_ext_ack *extack)				\
+{									\
+	return set(dev, rxfh->indir, rxfh->key, rxfh->hfunc);		\
+}
+#else
+#define VBUS_COMPAT_GET_RXFH(name, get)					\
+static int name(struct net_device *dev, u32 *table, u8 *key, u8 *function) \
+{									\
+	if (function)							\
+		*function = ETH_RSS_HASH_TOP;				\
+	get(dev, table, key);						\
+	return 0;							\
+}
+
+#define VBUS_COMPAT_SET_RXFH(name, set)					\
+static int name(struct net_device *dev, const u32 *table, const u8 *key, \
+		const u8 function)					\
+{									\
+	return set(dev, table, key, function);				\
+}
+#endif
 
 #endif /* VBUS_COMPAT_GUEST_H */

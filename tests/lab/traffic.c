@@ -7,6 +7,8 @@
  *	  traffic get HOST PORT MB SEED		TCP: the server sends, we check
  *	  traffic udp HOST PORT COUNT MAX SEED	datagrams of 1..MAX bytes, echoed
  *
+ * The flow's own end can be chosen: TRAFFIC_FROM="ADDRESS PORT" in the environment.
+ *
  * The stream is a function of the seed and of the position, so that a byte that
  * is lost, doubled, changed or out of its place is found.  Datagrams carry their
  * number and such a stream; each is answered before the next is sent, so that
@@ -212,6 +214,32 @@ static void __attribute__((noreturn)) serve(int port)
 	}
 }
 
+/* Bind to the address and port that the environment names, if it does. */
+static void bind_from(int fd)
+{
+	const char *from = getenv("TRAFFIC_FROM");
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
+	struct sockaddr_in four = { .sin_family = AF_INET };
+	char host[INET6_ADDRSTRLEN];
+	unsigned int port;
+	int on = 1, err;
+
+	if (!from)
+		return;
+	if (sscanf(from, "%45s %u", host, &port) != 2)
+		die("TRAFFIC_FROM");
+	six.sin6_port = four.sin_port = htons(port);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (inet_pton(AF_INET, host, &four.sin_addr) == 1)
+		err = bind(fd, (struct sockaddr *)&four, sizeof(four));
+	else if (inet_pton(AF_INET6, host, &six.sin6_addr) == 1)
+		err = bind(fd, (struct sockaddr *)&six, sizeof(six));
+	else
+		err = -1;
+	if (err)
+		die("TRAFFIC_FROM");
+}
+
 static int client_socket(int type, const char *host, int port)
 {
 	struct sockaddr_in6 six = {
@@ -226,9 +254,11 @@ static int client_socket(int type, const char *host, int port)
 
 	if (inet_pton(AF_INET6, host, &six.sin6_addr) == 1) {
 		fd = socket(AF_INET6, type, 0);
+		bind_from(fd);
 		err = connect(fd, (struct sockaddr *)&six, sizeof(six));
 	} else if (inet_pton(AF_INET, host, &four.sin_addr) == 1) {
 		fd = socket(AF_INET, type, 0);
+		bind_from(fd);
 		err = connect(fd, (struct sockaddr *)&four, sizeof(four));
 	} else {
 		fprintf(stderr, "traffic: %s: not an address\n", host);

@@ -166,6 +166,9 @@ static int venet_set_channels(struct net_device *dev,
 	return venet_set_pairs(netdev_priv(dev), channels->combined_count);
 }
 
+VBUS_COMPAT_GET_RXFH(venet_get_rxfh, venet_rss_get)
+VBUS_COMPAT_SET_RXFH(venet_set_rxfh, venet_rss_set)
+
 const struct ethtool_ops venet_ethtool_ops = {
 	.supported_coalesce_params = ETHTOOL_COALESCE_RX_USECS |
 				     ETHTOOL_COALESCE_RX_MAX_FRAMES |
@@ -181,6 +184,12 @@ const struct ethtool_ops venet_ethtool_ops = {
 	.set_channels = venet_set_channels,
 	.get_coalesce = venet_get_coalesce,
 	.set_coalesce = venet_set_coalesce,
+	.get_rxfh_indir_size = venet_rss_table_size,
+	.get_rxfh_key_size = venet_rss_key_size,
+	.get_rxfh = venet_get_rxfh,
+	.set_rxfh = venet_set_rxfh,
+	.get_rxnfc = venet_rss_get_rxnfc,
+	.set_rxnfc = venet_rss_set_rxnfc,
 	.get_link_ksettings = venet_get_link_ksettings,
 	.set_link_ksettings = venet_set_link_ksettings,
 	.get_pauseparam = venet_get_pauseparam,

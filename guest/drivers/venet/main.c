@@ -81,6 +81,7 @@ static int venet_start(struct venet *v)
 	u64 features = v->features & (VENET_F_TX_CSUM | VENET_F_TX_TSO4 |
 				      VENET_F_TX_TSO6 | VENET_F_TX_USO);
 	struct venet_start start = { .pairs = cpu_to_le32(v->active) };
+	u32 i, head;
 	int ret;
 
 	if (v->dev->features & NETIF_F_RXCSUM)
@@ -88,6 +89,11 @@ static int venet_start(struct venet *v)
 	/* a filter that the host does not have right is worse than none */
 	if (!venet_rx_mode_tell(v))
 		features |= VENET_F_RX_MODE;
+	if (v->dev->features & NETIF_F_RXHASH)
+		features |= v->features & VENET_F_RX_HASH;
+	head = features & VENET_F_RX_HASH ? sizeof(struct venet_rx_head) : 0;
+	for (i = 0; i < v->active; i++)
+		v->pair[i].rx.head = head;
 	start.features = cpu_to_le64(features);
 	ret = vbus_guest_call(v->vdev, VENET_CALL_START, &start, sizeof(start),
 			      NULL, 0);
@@ -146,6 +152,9 @@ int venet_up(struct venet *v)
 			goto release;
 		}
 	}
+	err = venet_rss_start(v);
+	if (err)
+		goto release;
 	err = venet_start(v);
 	if (err)
 		goto release;
@@ -342,13 +351,15 @@ static int venet_set_features(struct net_device *dev,
 {
 	struct venet *v = netdev_priv(dev);
 	netdev_features_t old = dev->features;
+	netdev_features_t start = (old ^ features) &
+				  (NETIF_F_RXCSUM | NETIF_F_RXHASH);
 	int err;
 
-	if (!((old ^ features) & NETIF_F_RXCSUM) || !v->running)
+	if (!start || !v->running)
 		return 0;
 	venet_down(v);
-	/* START wants to see the new one; the net core stores them all */
-	dev->features ^= NETIF_F_RXCSUM;
+	/* START wants to see the new ones; the net core stores them all */
+	dev->features ^= start;
 	err = venet_up(v);
 	dev->features = old;
 	if (err && venet_up(v))
@@ -383,6 +394,8 @@ static void venet_setup_features(struct net_device *dev, u64 host)
 	dev->vlan_features = f;
 	if (host & VENET_F_RX_CSUM)
 		f |= NETIF_F_RXCSUM;
+	if (host & VENET_F_RX_HASH)
+		f |= NETIF_F_RXHASH;
 	dev->hw_features = f;
 	dev->features = f | NETIF_F_HIGHDMA;
 	/* room for VLAN headers, two of them */
@@ -475,7 +488,8 @@ static int venet_probe(struct vbus_device *vdev)
 	v->vdev = vdev;
 	v->dma_dev = vbus_guest_dma_dev(vdev);
 	v->npairs = pairs;
-	v->active = pairs;
+	/* more would share CPUs, and gain nothing from it */
+	v->active = min(pairs, num_online_cpus());
 	v->features = le64_to_cpu(info.features) & VENET_F_ALL;
 	v->rx_log2 = VENET_RX_LOG2;
 	v->tx_log2 = VENET_TX_LOG2;
@@ -488,12 +502,16 @@ static int venet_probe(struct vbus_device *vdev)
 	venet_setup_netdev(v, &info);
 	venet_setup_pairs(v, &info);
 	venet_rx_mode_init(v);
+	venet_rss_init(v);
 	vbus_device_set_drvdata(vdev, v);
 
 	/* one that we made up; a host that does not care may refuse to know */
 	if (!ether_addr_equal(dev->dev_addr, info.mac))
 		venet_tell_mac(v, dev->dev_addr);
 	netif_carrier_off(dev);
+	err = netif_set_real_num_queues(dev, v->active, v->active);
+	if (err)
+		goto free;
 	err = register_netdev(dev);
 	if (err)
 		goto free;
@@ -513,6 +531,7 @@ static void venet_remove(struct vbus_device *vdev)
 	struct venet *v = vbus_device_get_drvdata(vdev);
 
 	unregister_netdev(v->dev);	/* and stops it */
+	venet_rss_exit(v);
 	venet_free(v);
 }
 

@@ -85,11 +85,14 @@ static struct page *rx_take(struct venet_rx *rx, u16 id)
 	return page;
 }
 
-/* Add a buffer with @len bytes to the frame.  False: the buffer is not used. */
+/*
+ * Add a buffer with @len bytes to the frame; the first one has more than
+ * @rx->head.  False: the buffer is not used.
+ */
 static bool rx_add(struct venet_pair *pair, struct page *page, u32 len)
 {
 	struct venet_rx *rx = &pair->rx;
-	u32 copy = 0, nr;
+	u32 off = 0, copy = 0, nr;
 
 	if (!rx->skb) {
 		rx->skb = napi_alloc_skb(&pair->napi, VENET_RX_COPY);
@@ -102,8 +105,11 @@ static bool rx_add(struct venet_pair *pair, struct page *page, u32 len)
 		 * Of a large frame the Ethernet header only: the stack pulls
 		 * the other headers, and GRO wants no payload in the head.
 		 */
+		off = rx->head;
+		len -= off;
+		memcpy(&rx->hash, page_address(page), off);
 		copy = len <= VENET_RX_COPY ? len : ETH_HLEN;
-		skb_put_data(rx->skb, page_address(page), copy);
+		skb_put_data(rx->skb, page_address(page) + off, copy);
 		if (copy == len)
 			return false;
 	}
@@ -114,7 +120,7 @@ static bool rx_add(struct venet_pair *pair, struct page *page, u32 len)
 		rx->bad = true;
 		return false;
 	}
-	skb_add_rx_frag(rx->skb, nr, page, copy, len - copy, PAGE_SIZE);
+	skb_add_rx_frag(rx->skb, nr, page, off + copy, len - copy, PAGE_SIZE);
 	skb_mark_for_recycle(rx->skb);
 	return true;
 }
@@ -163,6 +169,17 @@ static bool rx_describe(struct sk_buff *skb, u64 pkt)
 	return true;
 }
 
+/* What the host says of the packet's flow: harmless, whatever it is. */
+static void rx_hash(const struct venet_rx *rx, struct sk_buff *skb)
+{
+	u32 hash = le32_to_cpu(rx->hash.hash);
+
+	if (rx->hash.type == VENET_RX_HASH_L4)
+		skb_set_hash(skb, hash, PKT_HASH_TYPE_L4);
+	else if (rx->hash.type == VENET_RX_HASH_L3)
+		skb_set_hash(skb, hash, PKT_HASH_TYPE_L3);
+}
+
 /* The frame's last buffer is there. */
 static void rx_deliver(struct venet_pair *pair)
 {
@@ -191,6 +208,8 @@ static void rx_deliver(struct venet_pair *pair)
 	if (!(dev->features & NETIF_F_RXCSUM) &&
 	    skb->ip_summed == CHECKSUM_UNNECESSARY)
 		skb->ip_summed = CHECKSUM_NONE;
+	if (rx->head)
+		rx_hash(rx, skb);
 	skb_record_rx_queue(skb, pair->index);
 	napi_gro_receive(&pair->napi, skb);
 	return;
@@ -205,14 +224,15 @@ static bool rx_one(struct venet_pair *pair, const struct vbus_ioq_desc *d)
 	struct device *dma_dev = pair->venet->dma_dev;
 	struct venet_rx *rx = &pair->rx;
 	struct page *page = rx_take(rx, d->id);
+	bool first = !rx->open;
 
-	if (!rx->open) {
+	if (first) {
 		rx->open = true;
 		rx->bad = false;
 		rx->pkt = d->addr;
 	}
-	if (unlikely(!page || !d->len || d->len > PAGE_SIZE ||
-		     d->flags & VBUS_DESC_F_ERROR)) {
+	if (unlikely(!page || d->len <= (first ? rx->head : 0) ||
+		     d->len > PAGE_SIZE || d->flags & VBUS_DESC_F_ERROR)) {
 		venet_rx_count(rx, VENET_RX_HOST_ERRORS, 1);
 		rx->bad = true;
 	}

@@ -94,6 +94,8 @@ struct venet_tx {
  * @free:	stack of unused ids
  * @nfree:	ids on it
  * @skb:	frame under construction
+ * @head:	bytes of its first buffer that precede it, fixed while running
+ * @hash:	what they say, as it stood there
  * @open:	a frame has begun and its last buffer is not there yet
  * @bad:	... and will be dropped
  * @pkt:	... and its packet descriptor
@@ -107,6 +109,8 @@ struct venet_rx {
 	u16 *free;
 	u32 nfree;
 	struct sk_buff *skb;
+	u32 head;
+	struct venet_rx_head hash;
 	bool open;
 	bool bad;
 	u64 pkt;
@@ -139,6 +143,18 @@ struct venet_pair {
 };
 
 /**
+ * struct venet_rss_state - which pair receives which flow
+ * @set:	key, table and types; rtnl, like @on
+ * @on:		the host was told
+ * @settle:	finds out whether it is to forget that
+ */
+struct venet_rss_state {
+	struct venet_rss set;
+	bool on;
+	struct work_struct settle;
+};
+
+/**
  * struct venet - a network device
  * @dev:	net_device
  * @vdev:	bus device
@@ -159,6 +175,7 @@ struct venet_pair {
  * @adaptive:	the kernel finds out, instead; rtnl.  Polls read it
  * @rx_mode_lock: see rx_mode.c
  * @rx_mode_work: tells the host what is to be received
+ * @rss:	which pair receives which flow
  * @running:	queues exist and packets flow; rtnl.  Polls read it under the tx
  *		lock
  */
@@ -182,6 +199,7 @@ struct venet {
 	bool adaptive;
 	struct mutex rx_mode_lock;
 	struct work_struct rx_mode_work;
+	struct venet_rss_state rss;
 	bool running;
 };
 
@@ -250,6 +268,18 @@ int venet_rx_mode_tell(struct venet *v);
 void venet_set_rx_mode(struct net_device *dev);
 void venet_rx_mode_init(struct venet *v);
 void venet_rx_mode_exit(struct venet *v);
+/* rss.c */
+void venet_rss_init(struct venet *v);
+int venet_rss_start(struct venet *v);
+void venet_rss_exit(struct venet *v);
+u32 venet_rss_table_size(struct net_device *dev);
+u32 venet_rss_key_size(struct net_device *dev);
+void venet_rss_get(struct net_device *dev, u32 *table, u8 *key);
+int venet_rss_set(struct net_device *dev, const u32 *table, const u8 *key,
+		  u8 function);
+int venet_rss_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info,
+			u32 *rules);
+int venet_rss_set_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info);
 
 /* ethtool.c */
 extern const struct ethtool_ops venet_ethtool_ops;

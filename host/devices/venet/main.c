@@ -79,6 +79,7 @@ static void venet_close(struct vbus_device *dev)
 {
 	venet_halt(to_venet(dev));
 	venet_filter_clear(to_venet(dev));
+	venet_steer_close(to_venet(dev));
 }
 
 static u32 venet_query(struct venet_host *venet, void *out, size_t *outlen)
@@ -129,8 +130,11 @@ static u32 venet_start(struct venet_host *venet, const void *in, size_t len)
 		if (!venet->dev.queue[VENET_SHM_RX(i)] ||
 		    !venet->dev.queue[VENET_SHM_TX(i)])
 			return VBUS_EINVAL;
+	if (!venet_steer_fits(venet, pairs))
+		return VBUS_EINVAL;
 	if (venet->running)
 		return VBUS_EBUSY;
+	venet_steer_start(venet);
 	WRITE_ONCE(venet->features, features);
 	WRITE_ONCE(venet->active, pairs);
 	WRITE_ONCE(venet->running, true);
@@ -216,6 +220,8 @@ static u32 venet_call(struct vbus_device *dev, u32 func, const void *in,
 		return venet_coalesce(venet, in, inlen);
 	case VENET_CALL_RX_MODE:
 		return venet_filter_set(venet, in, inlen);
+	case VENET_CALL_RSS:
+		return venet_steer_call(venet, in, inlen);
 	}
 	return VBUS_ENOSYS;
 }

@@ -75,22 +75,11 @@ static void venet_get_stats64(struct net_device *netdev,
 	}
 }
 
-/* The guest may use fewer queue pairs than there are: each takes more then. */
-static u16 venet_select_queue(struct net_device *netdev, struct sk_buff *skb,
-			      struct net_device *sb_dev)
-{
-	const struct venet_host *venet = netdev_venet(netdev);
-	u16 queue = netdev_pick_tx(netdev, skb, sb_dev);
-	u32 active = READ_ONCE(venet->active);
-
-	return active ? queue % active : queue;
-}
-
 static const struct net_device_ops venet_netdev_ops = {
 	.ndo_open = venet_netdev_open,
 	.ndo_stop = venet_netdev_stop,
 	.ndo_start_xmit = venet_start_xmit,
-	.ndo_select_queue = venet_select_queue,
+	.ndo_select_queue = venet_steer_pick,
 	.ndo_features_check = venet_features_check,
 	.ndo_get_stats64 = venet_get_stats64,
 	.ndo_set_mac_address = eth_mac_addr,

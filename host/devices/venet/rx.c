@@ -12,7 +12,9 @@
 #include "venet.h"
 
 /* Buffers that the biggest frame may take before its sender gives up. */
-#define VENET_RX_BUFS_MAX	(DIV_ROUND_UP(VENET_FRAME_MAX, VENET_RX_BUF_MIN))
+#define VENET_RX_BUFS_MAX						\
+	DIV_ROUND_UP(VENET_FRAME_MAX + (u32)sizeof(struct venet_rx_head),	\
+		     VENET_RX_BUF_MIN)
 
 /* The packet descriptor of @skb, or an errno if the guest cannot take it. */
 static int venet_rx_meta(const struct venet_host *venet,
@@ -81,15 +83,15 @@ static int venet_rx_copy(const struct vbus_mem *mem, const struct sk_buff *skb,
 }
 
 /*
- * Fill buffers with the packet.  There is room for it, unless the guest changed
- * its descriptors since or gave bad ones: then all buffers touched go back to
- * it as one frame in error.
+ * Fill buffers with the packet, behind @head if there is one.  There is room for
+ * it, unless the guest changed its descriptors since or gave bad ones: then all
+ * buffers touched go back to it as one frame in error.
  */
 static int venet_rx_fill(struct vbus_queue *q, const struct sk_buff *skb,
-			 u64 meta)
+			 u64 meta, const struct venet_rx_head *head)
 {
 	const struct vbus_mem *mem = q->dev->bus->mem;
-	u32 off = 0, n = 0, room;
+	u32 off = 0, n = 0, skip = head ? sizeof(*head) : 0, room;
 	struct vbus_ioq_desc d;
 	int err = 0;
 
@@ -98,19 +100,22 @@ static int venet_rx_fill(struct vbus_queue *q, const struct sk_buff *skb,
 			err = -EINVAL;
 			break;
 		}
-		room = min(d.len, skb->len - off);
+		room = min(max(d.len, skip) - skip, skb->len - off);
 		if (d.len < VENET_RX_BUF_MIN)
 			err = -EINVAL;
-		else
-			err = venet_rx_copy(mem, skb, off, d.addr, room);
+		else if (skip)
+			err = vbus_mem_write(mem, d.addr, head, skip);
+		if (!err)
+			err = venet_rx_copy(mem, skb, off, d.addr + skip, room);
 		off += room;
 		n++;
-		d.len = room;
+		d.len = room + skip;
 		d.addr = meta;
 		d.flags = err ? VBUS_DESC_F_ERROR :
 			  off < skb->len ? VBUS_DESC_F_NEXT : 0;
 		vbus_ioq_put(&q->comp, &d);
 		meta = 0;
+		skip = 0;
 	} while (!err && off < skb->len);
 	vbus_ioq_advance(&q->sub, n);
 	return err;
@@ -162,9 +167,11 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	struct venet_pair *pair = &venet->pair[index];
 	struct netdev_queue *txq = netdev_get_tx_queue(netdev, index);
 	struct vbus_queue *q = rcu_dereference_bh(pair->rx);
+	bool hashed = READ_ONCE(venet->features) & VENET_F_RX_HASH;
+	struct venet_rx_head head;
 	u64 meta;
 	int err;
-	u32 n;
+	u32 len, n;
 
 	if (unlikely(!q || !READ_ONCE(q->live) || !READ_ONCE(venet->running)))
 		goto err_drop;
@@ -181,16 +188,21 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 			venet_rx_publish(q);
 		goto err_drop;
 	}
-	if (unlikely(!venet_rx_room(q, skb->len, &n))) {
+	len = skb->len;
+	if (hashed) {
+		venet_steer_head(venet, skb, &head);
+		len += sizeof(head);
+	}
+	if (unlikely(!venet_rx_room(q, len, &n))) {
 		venet_rx_publish(q);
 		venet_count_one(&pair->rx_stats, &pair->rx_stats.stalls);
-		err = venet_rx_wait(q, txq, skb->len);
+		err = venet_rx_wait(q, txq, len);
 		if (err == -EAGAIN)
 			return NETDEV_TX_BUSY;
 		if (err)
 			goto err_drop;
 	}
-	if (unlikely(venet_rx_fill(q, skb, meta))) {
+	if (unlikely(venet_rx_fill(q, skb, meta, hashed ? &head : NULL))) {
 		venet_rx_publish(q);
 		net_warn_ratelimited("%s: the guest's receive buffers are not its memory\n",
 				     netdev->name);

@@ -255,6 +255,7 @@ static int venet_tx_service(struct vbus_queue *q, int budget)
 			last = c.id;
 		}
 		if (skb) {
+			venet_steer_learn(venet, pair - venet->pair, skb);
 			packets++;
 			bytes += c.len;
 			list_add_tail(&skb->list, &list);

@@ -11,11 +11,16 @@
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
 #include <linux/netdevice.h>
+#include <linux/siphash.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/virtio_net.h>
 
 #include "vbus_host.h"
 #include <vbus/venet.h>
+
+#define VENET_FLOWS	1024u	/* flows whose pair is remembered; a power of two */
+
+struct venet_steer;
 
 /**
  * struct venet_stats - of one direction of one queue pair
@@ -77,7 +82,11 @@ struct venet_pair {
  * @announce:	tells the guest of a change
  * @speed:	of the link, as the administrator says; RTNL to change
  * @duplex:	likewise; RTNL
+ * @steer:	which pair the guest wants its flows at, NULL: steered by @flow;
+ *		RCU, bus->lock to change
  * @pair:	queue pairs
+ * @flow_key:	secret of the hash of flows; changes while the device does not run
+ * @flow:	pairs by flow, see steer.c; no lock
  */
 struct venet_host {
 	struct vbus_device dev;
@@ -96,7 +105,10 @@ struct venet_host {
 	struct work_struct announce;
 	u32 speed;
 	u8 duplex;
+	struct venet_steer __rcu *steer;
 	struct venet_pair pair[VENET_PAIRS_MAX];
+	siphash_key_t flow_key;
+	u32 flow[VENET_FLOWS];
 };
 
 /* Private part of the net_device. */
@@ -156,6 +168,17 @@ int venet_get_link_ksettings(struct net_device *netdev,
 			     struct ethtool_link_ksettings *settings);
 int venet_set_link_ksettings(struct net_device *netdev,
 			     const struct ethtool_link_ksettings *settings);
+/* steer.c */
+u16 venet_steer_pick(struct net_device *netdev, struct sk_buff *skb,
+		     struct net_device *sb_dev);
+void venet_steer_learn(struct venet_host *venet, u32 pair,
+		       const struct sk_buff *skb);
+void venet_steer_head(struct venet_host *venet, struct sk_buff *skb,
+		      struct venet_rx_head *head);
+u32 venet_steer_call(struct venet_host *venet, const void *in, size_t len);
+bool venet_steer_fits(const struct venet_host *venet, u32 pairs);
+void venet_steer_start(struct venet_host *venet);
+void venet_steer_close(struct venet_host *venet);
 
 /* netdev.c */
 int venet_netdev_create(struct venet_host *venet);

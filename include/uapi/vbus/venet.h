@@ -24,6 +24,8 @@
  *   written to that buffer; @addr of the first is a packet descriptor.  All
  *   completions of a frame are published together.  VBUS_DESC_F_ERROR: the
  *   buffer could not be used; it ends the frame, which is to be discarded.
+ *   With VENET_F_RX_HASH the first buffer of a frame begins with a struct
+ *   venet_rx_head, which its @len includes, and the frame follows that.
  *
  * Packet descriptor, 64 bits
  *   bits  7..0   GSO type, VENET_GSO_*; with VENET_GSO_F_ECN
@@ -68,8 +70,10 @@
 #define VENET_F_RX_TSO4		0x20ull	/* guest takes unsegmented TCP over IPv4 */
 #define VENET_F_RX_TSO6		0x40ull	/* ... over IPv6 */
 #define VENET_F_RX_USO		0x80ull	/* guest takes unsegmented UDP */
-#define VENET_F_RX_MODE		0x1000ull	/* host sends what RX_MODE asks for */
-#define VENET_F_ALL		0x10ffull
+#define VENET_F_RSS		0x100ull	/* VENET_CALL_RSS exists; START need not name it */
+#define VENET_F_RX_HASH		0x200ull	/* received frames have a struct venet_rx_head */
+#define VENET_F_RX_MODE		0x400ull	/* host sends what RX_MODE asks for */
+#define VENET_F_ALL		0x7ffull
 
 enum venet_call {
 	VENET_CALL_QUERY	= 1,	/* -> struct venet_info */
@@ -77,7 +81,8 @@ enum venet_call {
 	VENET_CALL_STOP		= 3,	/* nothing -> nothing */
 	VENET_CALL_SET_MAC	= 4,	/* struct venet_mac -> nothing */
 	VENET_CALL_COALESCE	= 5,	/* struct venet_coalesce -> nothing */
-	VENET_CALL_RX_MODE	= 8,	/* struct venet_rx_mode, addresses -> nothing */
+	VENET_CALL_RSS		= 6,	/* struct venet_rss -> nothing */
+	VENET_CALL_RX_MODE	= 7,	/* struct venet_rx_mode, addresses -> nothing */
 };
 
 #define VENET_LINK_UP		0x1u	/* venet_info.link */
@@ -147,6 +152,59 @@ struct venet_coalesce {
 	__le32 frames;
 	__le32 reserved;
 };
+
+/* Packets whose addresses, or addresses and ports, are hashed: venet_rss.types */
+#define VENET_RSS_IPV4		0x01u	/* addresses */
+#define VENET_RSS_TCPV4		0x02u	/* addresses and ports */
+#define VENET_RSS_UDPV4		0x04u
+#define VENET_RSS_IPV6		0x08u	/* addresses */
+#define VENET_RSS_TCPV6		0x10u	/* addresses and ports */
+#define VENET_RSS_UDPV6		0x20u
+#define VENET_RSS_ALL		0x3fu
+
+#define VENET_RSS_KEY		40u	/* bytes of the key */
+#define VENET_RSS_TABLE		128u	/* entries of the table */
+
+/**
+ * struct venet_rss - which queue pair receives which flow
+ * @types:	VENET_RSS_*; 0: the host decides, as at first, and the rest of
+ *		this is ignored
+ * @reserved:	zero
+ * @key:	key of the Toeplitz hash
+ * @table:	queue pairs, each on offer and, while the device runs, in use
+ *
+ * The host hashes source address, destination address, source port, destination
+ * port, as they stand in the packet; the addresses only if @types does not
+ * name the packet's protocol, or if it is a fragment.  The outermost IP header
+ * counts.  The lowest 7 bits of the hash are the index of the table's entry that
+ * names the pair.  What is not hashed has hash 0.
+ *
+ * CALL at any time; it lasts until the device is closed.
+ */
+struct venet_rss {
+	__le32 types;
+	__le32 reserved;
+	__u8 key[VENET_RSS_KEY];
+	__u8 table[VENET_RSS_TABLE];
+};
+
+#define VENET_RX_HASH_NONE	0u	/* venet_rx_head.type */
+#define VENET_RX_HASH_L3	1u	/* of the addresses */
+#define VENET_RX_HASH_L4	2u	/* of the flow: addresses and ports */
+
+/**
+ * struct venet_rx_head - what precedes a received frame, with VENET_F_RX_HASH
+ * @hash:	hash of the packet's flow, 0 if @type says none.  The Toeplitz
+ *		hash if VENET_CALL_RSS is in force, else what the host knows
+ * @type:	VENET_RX_HASH_*; an unknown one is to be taken for none
+ * @reserved:	zero
+ */
+struct venet_rx_head {
+	__le32 hash;
+	__u8 type;
+	__u8 reserved[11];
+};
+
 
 #define VENET_RX_MODE_PROMISC	0x1u	/* everything */
 #define VENET_RX_MODE_ALLMULTI	0x2u	/* everything multicast */
