@@ -73,7 +73,7 @@ def read(path):
 
 
 def persist(use, say, tries=3):
-    """use(), and once more if a guest dies, hangs or times out.
+    """use(), and once more if a guest dies, hangs or times out, or a program fails.
 
     All of it is repeated then, which is said: a benchmark of an hour is not lost.
     """
@@ -83,7 +83,7 @@ def persist(use, say, tries=3):
         except BenchError as e:
             if not left:
                 raise
-            say("a guest failed, once more with new ones: %s" % e)
+            say("failed, once more: %s" % e)
 
 
 def median(values):
