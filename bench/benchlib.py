@@ -7,6 +7,7 @@ CPU 2; what works for it on the host (vhost or lane worker, the peer's processes
 on CPU 0, as an operator would place them.
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -194,7 +195,7 @@ class Venet(Nics):
     name = "venet"
 
     def __init__(self, n=1, pairs=1, lanes=1, name="venet", nic_priority=(),
-                 guest_spin_us=None, first=0, **attributes):
+                 guest_spin_us=None, first=0, zerocopy_bytes=None, **attributes):
         super().__init__(n, first)
         self.nic_priority = list(nic_priority) + [0] * (n - len(nic_priority))
         self.name = name
@@ -203,10 +204,14 @@ class Venet(Nics):
             ("lanes", lanes), ("pairs", pairs),
             ("guest spin_us", "default" if guest_spin_us is None else
              guest_spin_us), *attributes.items(),
+            *([] if zerocopy_bytes is None else
+              [("zerocopy_bytes", zerocopy_bytes)]),
             *([("priorities of the NICs", nic_priority)] if nic_priority else
               [])))
         # the kernel's names of the worker threads are short
         self.bus, self.pairs, self.lanes = "b%d" % first, pairs, lanes
+        self.device_attributes = [] if zerocopy_bytes is None else [
+            "zerocopy_bytes=%d" % zerocopy_bytes]
         self.attributes = attributes
         self.host_ifnames = ["venet%d" % i for i in self.ids]
 
@@ -217,7 +222,8 @@ class Venet(Nics):
         for i, ifname in enumerate(self.host_ifnames):
             sh(VBUS, "dev", "add", "venet/" + ifname, "mac=" + guest_mac(self.ids[i]),
                "pairs=%d" % self.pairs,
-               "priority=%d" % self.nic_priority[i])
+               "priority=%d" % self.nic_priority[i],
+               *self.device_attributes)
             sh(VBUS, "plug", ifname, self.bus)
         sh(VBUS, "bus", "enable", self.bus)
 
@@ -236,7 +242,7 @@ class Venet(Nics):
 
     def own_threads(self):
         return [int(p) for p in os.listdir("/proc") if p.isdigit() and
-                comm(p).startswith("vbus/" + self.bus)]
+                comm(p).startswith("vbus/%s/" % self.bus)]
 
     def stats(self):
         """Counters of the bus's lanes, added up."""
@@ -351,10 +357,10 @@ class Guest:
     """A running guest with NICs of one kind."""
 
     def __init__(self, nics, kver="6.12", smp=1, mem=384, append="",
-                 name="bench"):
+                 name="bench", cpu=GUEST_CPU):
         self.nics, self.kver, self.smp, self.mem = nics, kver, smp, mem
         self.append = append
-        self.name = name
+        self.name, self.cpu = name, cpu
         self.pid = 0
         self.vcpus = []
         self.floor = {}
@@ -421,7 +427,7 @@ class Guest:
         vcpus = self.vcpus = self.find_vcpus()
         threads = [int(t) for t in os.listdir("/proc/%d/task" % self.pid)]
         for t in threads + self.nics.own_threads():
-            cpu = GUEST_CPU + vcpus.index(t) if t in vcpus else HOST_CPU
+            cpu = self.cpu + vcpus.index(t) if t in vcpus else HOST_CPU
             sh("taskset", "-pc", str(cpu), str(t), check=False)
 
     def find_vcpus(self):
@@ -547,6 +553,61 @@ class Guest:
         d = {k: after[k] - before[k] for k in after}
         d.update(result)
         return d
+
+
+class Pair:
+    """NICs of two guests that talk to each other, one each."""
+
+    def __init__(self, a, b):
+        self.nics, self.name, self.how = (a, b), a.name, a.how
+
+
+class PairOfGuests:
+    """Two guests on the bridge; the second one's vCPU has CPU 2."""
+
+    def __init__(self, pair, append=""):
+        self.nics = pair
+        self.guests = [Guest(nics, name=pair.name + suffix,
+                             cpu=GUEST_CPU + i, append=append)
+                       for i, (nics, suffix) in
+                       enumerate(zip(pair.nics, ("", "-2")))]
+        self.stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        try:
+            for g in self.guests:
+                self.stack.enter_context(g)
+            for g, other in zip(self.guests, reversed(self.guests)):
+                g.l2("ip route add %s dev $(ls /sys/class/net | grep -v lo)" %
+                     self.ip(other))
+            self.guests[1].l2("setsid iperf3 -s </dev/null >/dev/null 2>&1 &")
+        except BaseException:
+            self.stack.close()
+            raise
+        return self
+
+    def __exit__(self, *exc):
+        self.stack.close()
+
+    @staticmethod
+    def ip(guest):
+        return guest_ip(guest.nics.ids[0])
+
+    def stream(self, _peer, _direction, seconds):
+        """A TCP stream from the first to the second; exits are those of both."""
+        sender, receiver = self.guests
+
+        def during(seconds):
+            before = receiver.exits()
+            d = sender.measure(seconds)
+            for key, value in receiver.exits().items():
+                if key.startswith("kvm_"):
+                    d[key] += value - before[key]
+            return d
+
+        return sender.load(["iperf3 -c %s -t %d" %
+                            (self.ip(receiver), seconds + 3)],
+                           (BYTES["g2h"],), seconds, during=during)
 
 
 class LoopGuest(Guest):

@@ -92,10 +92,34 @@ static bool vbus_lane_disown(struct vbus_lane *lane)
 	       !vbus_lane_own(lane);
 }
 
+/* The queue that signals with @id has work. */
+static void vbus_lane_ready(struct vbus_lane *lane, u32 id)
+{
+	struct vbus_queue *q = rcu_dereference_bh(lane->bus->signal[id]);
+
+	if (q && q->lane == lane && q->live && list_empty(&q->node))
+		list_add_tail(&q->node, &lane->ready);
+}
+
+/* Queues that the host's own side wants served. */
+static void vbus_lane_take_woken(struct vbus_lane *lane)
+{
+	unsigned long id;
+
+	if (!test_bit(VBUS_LANE_WOKEN, &lane->state))
+		return;
+	clear_bit(VBUS_LANE_WOKEN, &lane->state);
+	/* P: orders the clearing before the look at @woken; pairs with Q */
+	smp_mb__after_atomic();
+	for_each_set_bit(id, lane->woken, VBUS_EVQ_SLOTS_MAX) {
+		clear_bit(id, lane->woken);
+		vbus_lane_ready(lane, id);
+	}
+}
+
 static void vbus_lane_take(struct vbus_lane *lane)
 {
 	u16 ids[VBUS_LANE_BATCH];
-	struct vbus_queue *q;
 	u32 i, n;
 
 	n = vbus_evq_take(&lane->g2h, ids, ARRAY_SIZE(ids));
@@ -104,11 +128,8 @@ static void vbus_lane_take(struct vbus_lane *lane)
 		vbus_lane_heard(lane);
 		trace_vbus_kicks(lane, n);
 	}
-	for (i = 0; i < n; i++) {
-		q = rcu_dereference_bh(lane->bus->signal[ids[i]]);
-		if (q && q->lane == lane && q->live && list_empty(&q->node))
-			list_add_tail(&q->node, &lane->ready);
-	}
+	for (i = 0; i < n; i++)
+		vbus_lane_ready(lane, ids[i]);
 }
 
 /*
@@ -123,6 +144,7 @@ static bool vbus_lane_round(struct vbus_lane *lane, int budget)
 	if (!test_bit(VBUS_LANE_LIVE, &lane->state))
 		return false;
 	vbus_lane_take(lane);
+	vbus_lane_take_woken(lane);
 	while (budget > 0) {
 		q = list_first_entry_or_null(&lane->ready, struct vbus_queue,
 					     node);
@@ -138,7 +160,8 @@ static bool vbus_lane_round(struct vbus_lane *lane, int budget)
 		if (vbus_lane_gives_way(lane))
 			break;
 	}
-	return !list_empty(&lane->ready) || vbus_evq_ready(&lane->g2h);
+	return !list_empty(&lane->ready) || vbus_evq_ready(&lane->g2h) ||
+	       test_bit(VBUS_LANE_WOKEN, &lane->state);
 }
 
 /* By the owner, who found nothing to do.  Returns false if there is now. */
@@ -256,6 +279,30 @@ void vbus_lane_doorbell(struct vbus_lane *lane)
 		irq_work_queue(&lane->kick);
 }
 EXPORT_SYMBOL_GPL(vbus_lane_doorbell);
+
+/**
+ * vbus_lane_wake() - have a queue served that the guest did not signal
+ * @lane:	lane
+ * @sig:	the queue's signal id, smaller than VBUS_EVQ_SLOTS_MAX
+ *
+ * Any context but NMI, under rcu_read_lock().  If the lane is paused or not live
+ * the queue is served when it goes on.
+ */
+void vbus_lane_wake(struct vbus_lane *lane, u32 sig)
+{
+	set_bit(sig, lane->woken);
+	/*
+	 * Q: test_and_set_bit() is a full barrier.  It orders the id before
+	 * WOKEN; pairs with P.  Whoever finds WOKEN set is served by the round
+	 * that the one who set it has seen to.
+	 */
+	if (test_and_set_bit(VBUS_LANE_WOKEN, &lane->state))
+		return;
+	set_bit(VBUS_LANE_PENDING, &lane->state);
+	if (test_bit(VBUS_LANE_LIVE, &lane->state))
+		irq_work_queue(&lane->kick);
+}
+EXPORT_SYMBOL_GPL(vbus_lane_wake);
 
 /**
  * vbus_lane_raise() - raise the lane's interrupt

@@ -194,6 +194,34 @@ void *vbus_mem_ptr(const struct vbus_mem *mem, u64 addr, size_t *len,
 }
 EXPORT_SYMBOL_GPL(vbus_mem_ptr);
 
+/**
+ * vbus_mem_page() - the page behind a guest address, with a reference
+ * @mem:	context
+ * @addr:	guest address
+ * @len:	in: bytes wanted; out: those of them that are in the page
+ *
+ * For pages that are read by others after @mem may be gone.  Any context.  The
+ * content may change under the reader at any time.
+ *
+ * Return: the page, to be given back by put_page(); or NULL: it is not readable
+ * guest memory, or not of a kind that can be referenced (a slab of this very
+ * kernel, memory of a device).
+ */
+struct page *vbus_mem_page(const struct vbus_mem *mem, u64 addr, size_t *len)
+{
+	void *kva = vbus_mem_ptr(mem, addr, len, VBUS_MEM_READ);
+	struct page *page;
+
+	if (!kva)
+		return NULL;
+	page = virt_to_page(kva);
+	if (PageSlab(page) || is_zone_device_page(page) ||
+	    !folio_try_get(page_folio(page)))
+		return NULL;
+	return page;
+}
+EXPORT_SYMBOL_GPL(vbus_mem_page);
+
 /* Copy from guest memory.  Returns 0 or -EFAULT; any context. */
 int vbus_mem_read(const struct vbus_mem *mem, u64 addr, void *to, size_t len)
 {

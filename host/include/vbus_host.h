@@ -60,6 +60,7 @@ int vbus_mem_add(struct vbus_mem *mem, u64 addr, u64 size, phys_addr_t pa,
 void vbus_mem_free(struct vbus_mem *mem);
 void *vbus_mem_ptr(const struct vbus_mem *mem, u64 addr, size_t *len,
 		   unsigned int perm);
+struct page *vbus_mem_page(const struct vbus_mem *mem, u64 addr, size_t *len);
 int vbus_mem_read(const struct vbus_mem *mem, u64 addr, void *to, size_t len);
 int vbus_mem_write(const struct vbus_mem *mem, u64 addr, const void *from,
 		   size_t len);
@@ -134,6 +135,7 @@ static inline u64 vbus_lane_count(const struct vbus_lane_stats *stats,
  * @pauses:	> 0: owners give up ownership at the next opportunity
  * @g2h:	consumer of the guest's signals; by the owner
  * @ready:	queues with work, served in turn; by the owner
+ * @woken:	signal ids of queues that the host itself wants served
  * @push_lock:	protects @h2g and the counters of signals.  Taken with interrupts
  *		off: netpoll sends from anywhere
  * @h2g:	producer of signals to the guest
@@ -177,6 +179,7 @@ struct vbus_lane {
 	atomic_t pauses;
 	struct vbus_evq_cons g2h;
 	struct list_head ready;
+	DECLARE_BITMAP(woken, VBUS_EVQ_SLOTS_MAX);
 	spinlock_t push_lock;
 	struct vbus_evq_prod h2g;
 	u64 *last;
@@ -213,6 +216,7 @@ struct vbus_lane {
 #define VBUS_LANE_PENDING	1	/* a doorbell came; look again */
 #define VBUS_LANE_WORKER	2	/* ownership was handed to the worker */
 #define VBUS_LANE_LIVE		3	/* event queues are mapped */
+#define VBUS_LANE_WOKEN		4	/* @woken is not empty */
 
 int vbus_lane_init(struct vbus_lane *lane, struct vbus_bus *bus,
 		   unsigned int index);
@@ -226,6 +230,7 @@ void vbus_lane_unmap(struct vbus_lane *lane);
 int vbus_lane_begin(struct vbus_lane *lane, u32 slots);
 void vbus_lane_end(struct vbus_lane *lane);
 void vbus_lane_doorbell(struct vbus_lane *lane);
+void vbus_lane_wake(struct vbus_lane *lane, u32 sig);
 void vbus_lane_signal(struct vbus_lane *lane, u32 sig);
 void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs);
 void vbus_lane_raise(struct vbus_lane *lane);
@@ -328,6 +333,17 @@ void vbus_queue_unmap(struct vbus_queue *q);
 static inline void vbus_queue_signal(struct vbus_queue *q)
 {
 	vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us));
+}
+
+/**
+ * vbus_queue_wake() - have a queue served although the guest did not signal
+ * @q:		queue
+ *
+ * Any context but NMI, under rcu_read_lock() since @q was seen registered.
+ */
+static inline void vbus_queue_wake(struct vbus_queue *q)
+{
+	vbus_lane_wake(q->lane, q->signal);
 }
 
 /* --------------------------------------------------------------- device.c */

@@ -14,6 +14,7 @@
 #include "venet.h"
 
 #define VENET_DRAIN_TRIES	20	/* looks at what the host has not taken yet */
+#define VENET_STOP_TRIES	20	/* of 100 ms: frames of ours are on their way */
 
 /* Receive features that this kernel can make use of. */
 static const u64 venet_rx_features =
@@ -112,15 +113,16 @@ static void venet_release(struct venet *v)
 
 	for (i = 0; i < v->npairs; i++) {
 		pair = &v->pair[i];
-		tx = venet_tx_unregister(&pair->tx);
+		tx = venet_tx_unregister(&pair->tx) && !v->lent;
 		rx = venet_rx_unregister(&pair->rx);
 		venet_tx_free(pair, tx);
 		venet_rx_free(pair, rx);
 		if ((!tx || !rx) && net_ratelimit())
 			netdev_warn(v->dev,
-				    "host does not answer: buffers of queue %u are lost\n",
+				    "host does not give back what it was lent: buffers of queue %u are lost\n",
 				    i);
 	}
+	v->lent = false;
 }
 
 /**
@@ -210,6 +212,21 @@ static void venet_drain(struct venet *v)
 	}
 }
 
+/*
+ * The host stops using the buffers.  If frames are on their way by reference
+ * it says so, after a moment: whoever gets them would send what the memory is used
+ * for next.  Any other answer, or none, is for venet_release() to find out about.
+ */
+static void venet_tell_stop(struct venet *v)
+{
+	int tries = VENET_STOP_TRIES;
+
+	do {
+		v->lent = vbus_guest_call(v->vdev, VENET_CALL_STOP, NULL, 0,
+					  NULL, 0) == -EBUSY;
+	} while (v->lent && --tries);
+}
+
 /**
  * venet_down() - stop sending and receiving
  * @v:		device, running or not; rtnl held
@@ -231,11 +248,7 @@ void venet_down(struct venet *v)
 	WRITE_ONCE(v->running, false);
 	netif_tx_disable(v->dev);
 	venet_drain(v);
-	/*
-	 * The host stops using the buffers.  Whether it heard us is for
-	 * venet_release() to find out.
-	 */
-	vbus_guest_call(v->vdev, VENET_CALL_STOP, NULL, 0, NULL, 0);
+	venet_tell_stop(v);
 	for (i = 0; i < v->active; i++) {
 		/* its last poll: napi_disable() waits for it */
 		venet_pair_schedule(&v->pair[i]);

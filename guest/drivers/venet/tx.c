@@ -20,14 +20,20 @@ struct tx_piece {
 	bool page;
 };
 
+/* Descriptors that may be put: each takes a place in the ring and a slot. */
 static u32 tx_free_slots(const struct venet_tx *tx)
 {
-	return tx->q->size - (tx->q->sub.next - tx->tail);
+	return min(tx->q->size - (tx->q->sub.next - tx->tail), tx->nfree);
 }
 
-static struct venet_tx_slot *tx_slot(struct venet_tx *tx, u32 pos)
+/* Take a slot; there is one. */
+static u16 tx_take(struct venet_tx *tx)
 {
-	return &tx->slot[pos & (tx->q->size - 1)];
+	u16 id = tx->free;
+
+	tx->free = tx->slot[id].next;
+	tx->nfree--;
+	return id;
 }
 
 static void tx_unmap(struct device *dma_dev, dma_addr_t dma, u32 len, bool page)
@@ -40,52 +46,67 @@ static void tx_unmap(struct device *dma_dev, dma_addr_t dma, u32 len, bool page)
 		dma_unmap_single(dma_dev, dma, len, DMA_TO_DEVICE);
 }
 
-/* Free the chain at the tail.  @budget as in napi_consume_skb(). */
-static void tx_release_tail(struct venet_tx *tx, struct device *dma_dev,
-			    int budget)
+/* The chain was put, and its first slot is @id. */
+static void tx_sent(struct venet_tx *tx, u16 id, u32 count)
 {
-	struct venet_tx_slot *head = tx_slot(tx, tx->tail), *slot;
-	u32 i, count = head->count;
+	struct venet_tx_slot *head = &tx->slot[id];
 
-	for (i = 0; i < count; i++) {
-		slot = tx_slot(tx, tx->tail + i);
+	head->count = count;
+	head->end = tx->q->sub.next;
+	list_add_tail(&head->node, &tx->sent);
+}
+
+/* The chain is answered: free it.  @budget as in napi_consume_skb(). */
+static void tx_release(struct venet_tx *tx, struct venet_tx_slot *head,
+		       struct device *dma_dev, int budget)
+{
+	u16 id = head - tx->slot, next;
+	struct venet_tx_slot *slot;
+	u32 i;
+
+	list_del(&head->node);
+	if ((s32)(head->end - tx->tail) > 0)
+		tx->tail = head->end;
+	for (i = 0; i < head->count; i++) {
+		slot = &tx->slot[id];
 		tx_unmap(dma_dev, slot->dma, slot->len, slot->page);
 		slot->len = 0;
+		next = slot->next;
+		slot->next = tx->free;
+		tx->free = id;
+		id = next;
 	}
+	tx->nfree += head->count;
+	head->count = 0;
 	if (head->skb)
 		napi_consume_skb(head->skb, budget);
 	head->skb = NULL;
-	head->count = 0;
-	head->done = false;
-	tx->tail += count;
 }
 
 /*
- * Take note of a completion.  The host is not trusted: the id must be that of a
- * chain that was published and not answered.
+ * A completion.  The host is not trusted: the id must be that of a chain that was
+ * published and not answered.
  */
-static void tx_complete(struct venet_tx *tx, const struct vbus_ioq_desc *d)
+static void tx_complete(struct venet_tx *tx, const struct vbus_ioq_desc *d,
+			struct device *dma_dev, int budget)
 {
-	u32 mask = tx->q->size - 1;
-	u32 ahead = (d->id - tx->tail) & mask;
-	struct venet_tx_slot *head;
-	u32 i;
+	struct venet_tx_slot *head, *first;
 
 	if (d->flags & VBUS_DESC_F_ERROR)
 		venet_tx_count(tx, VENET_TX_HOST_ERRORS, 1);
-	head = &tx->slot[d->id & mask];
-	if (d->id > mask || ahead >= tx->q->sub.pos - tx->tail ||
-	    !head->count || head->done) {
+	if (d->id >= tx->q->size || !tx->slot[d->id].count ||
+	    (s32)(tx->q->sub.pos - tx->slot[d->id].end) < 0) {
 		venet_tx_count(tx, VENET_TX_HOST_ERRORS, 1);
 		return;
 	}
-	head->done = true;
-	if (!(d->flags & VBUS_DESC_F_BATCH))
-		return;
-	for (i = 0; i < ahead; i += head->count) {
-		head = tx_slot(tx, tx->tail + i);
-		head->done = true;
-	}
+	head = &tx->slot[d->id];
+	if (d->flags & VBUS_DESC_F_BATCH)
+		/* it is on the list, which so has an end */
+		while ((first = list_first_entry(&tx->sent,
+						 struct venet_tx_slot,
+						 node)) != head)
+			tx_release(tx, first, dma_dev, budget);
+	tx_release(tx, head, dma_dev, budget);
 }
 
 /* Free what the host is done with.  Bounded: it cannot keep us here. */
@@ -99,10 +120,8 @@ static void tx_reap(struct venet_pair *pair, int budget)
 		if (!vbus_ioq_peek(&tx->q->comp, 0, &d))
 			break;
 		vbus_ioq_advance(&tx->q->comp, 1);
-		tx_complete(tx, &d);
+		tx_complete(tx, &d, pair->venet->dma_dev, budget);
 	}
-	while (tx->tail != tx->q->sub.pos && tx_slot(tx, tx->tail)->done)
-		tx_release_tail(tx, pair->venet->dma_dev, budget);
 }
 
 /* Hand what was put to the host, and tell it if it wants to be told. */
@@ -186,7 +205,7 @@ bool venet_tx_idle(struct venet_pair *pair)
 
 	__netif_tx_lock_bh(txq);
 	tx_reap(pair, 0);
-	idle = pair->tx.tail == pair->tx.q->sub.pos;
+	idle = list_empty(&pair->tx.sent);
 	__netif_tx_unlock_bh(txq);
 	return idle;
 }
@@ -274,32 +293,31 @@ static void tx_put_meta(struct venet_tx *tx, u16 id, u64 pkt)
 
 static int tx_put_inline(struct venet_tx *tx, struct sk_buff *skb, u64 pkt)
 {
-	u16 id = vbus_ioq_put_index(&tx->q->sub);
 	struct vbus_ioq_desc d = {
 		.len = skb->len,
-		.id = id,
 		.flags = VBUS_DESC_F_INLINE,
 	};
-	u32 index = (id + (pkt ? 1 : 0)) & (tx->q->size - 1);
+	u32 index = (vbus_ioq_put_index(&tx->q->sub) + (pkt ? 1 : 0)) &
+		    (tx->q->size - 1);
 
 	if (skb_copy_bits(skb, 0, tx->q->inlines + index * VENET_INLINE,
 			  skb->len))
 		return -EFAULT;
-	tx->slot[id].skb = NULL;
-	tx->slot[id].count = pkt ? 2 : 1;
-	tx_put_meta(tx, id, pkt);
+	d.id = tx_take(tx);
+	tx_put_meta(tx, d.id, pkt);
 	vbus_ioq_put(&tx->q->sub, &d);
+	tx_sent(tx, d.id, 1);
 	return 0;
 }
 
 static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
 			 struct sk_buff *skb, u64 pkt)
 {
-	u16 id = vbus_ioq_put_index(&tx->q->sub);
 	struct tx_piece piece[VENET_CHAIN_MAX];
-	struct vbus_ioq_desc d = { .id = id };
 	struct venet_tx_slot *slot;
+	struct vbus_ioq_desc d;
 	int i, n;
+	u16 id;
 
 	/* one more for the information */
 	if (1 + skb_shinfo(skb)->nr_frags + 1 > VENET_CHAIN_MAX &&
@@ -312,11 +330,12 @@ static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
 	if (n <= 0)
 		return n ? n : -EINVAL;
 
-	tx->slot[id].skb = skb;
-	tx->slot[id].count = n + (pkt ? 1 : 0);
+	id = tx_take(tx);
+	slot = &tx->slot[id];
+	slot->skb = skb;
+	d.id = id;
 	tx_put_meta(tx, id, pkt);
 	for (i = 0; i < n; i++) {
-		slot = &tx->slot[vbus_ioq_put_index(&tx->q->sub)];
 		slot->dma = piece[i].dma;
 		slot->len = piece[i].len;
 		slot->page = piece[i].page;
@@ -324,7 +343,12 @@ static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
 		d.len = piece[i].len;
 		d.flags = i < n - 1 ? VBUS_DESC_F_NEXT : 0;
 		vbus_ioq_put(&tx->q->sub, &d);
+		if (i < n - 1) {
+			slot->next = tx_take(tx);
+			slot = &tx->slot[slot->next];
+		}
 	}
+	tx_sent(tx, id, n);
 	return 0;
 }
 
@@ -404,7 +428,7 @@ int venet_tx_create(struct venet_pair *pair)
 		.priv = pair,
 	};
 	struct venet_tx *tx = &pair->tx;
-	u32 size = 1u << v->tx_log2;
+	u32 i, size = 1u << v->tx_log2;
 	int err;
 
 	tx->slot = kvcalloc(size, sizeof(*tx->slot), GFP_KERNEL);
@@ -418,6 +442,11 @@ int venet_tx_create(struct venet_pair *pair)
 		tx->slot = NULL;
 		return err;
 	}
+	for (i = 0; i < size; i++)
+		tx->slot[i].next = i + 1;
+	tx->free = 0;
+	tx->nfree = size;
+	INIT_LIST_HEAD(&tx->sent);
 	tx->tail = 0;
 	tx->wake = max_t(u32, VENET_TX_WORST, size / 4);
 	/* a ring starts armed, and we do not want to be told */

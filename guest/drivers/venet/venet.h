@@ -50,29 +50,39 @@ enum venet_rx_stat {
 };
 
 /**
- * struct venet_tx_slot - what stands behind a submitted descriptor
+ * struct venet_tx_slot - what stands behind a piece that was submitted, by id
  * @skb:	of the first of a chain: to be freed, NULL if it was copied
  * @dma:	mapping to be undone, if @len
  * @len:	bytes of it
- * @count:	of the first of a chain: its descriptors.  Else 0
  * @page:	the mapping is of a page
- * @done:	of the first of a chain: completed, but not yet in turn
+ * @next:	next one of the chain, or of those that are free
+ * @count:	of the first of a chain: how many it has.  Else 0
+ * @end:	... position behind the chain
+ * @node:	... entry of tx->sent
  */
 struct venet_tx_slot {
 	struct sk_buff *skb;
 	dma_addr_t dma;
 	u32 len;
-	u16 count;
 	bool page;
-	bool done;
+	u16 next;
+	u16 count;
+	u32 end;
+	struct list_head node;
 };
 
 /**
  * struct venet_tx - transmit half of a queue pair
  * @q:		queue.  Both rings under the net core's tx lock
  * @slot:	private copy of what was submitted; same lock
- * @tail:	the oldest position that is not free; same lock.  Slots are
- *		freed in order, since inline slots belong to positions
+ * @free:	first unused slot; same lock
+ * @nfree:	number of them; same lock.  There is one for each descriptor of the
+ *		ring, so the ring of completions cannot overflow
+ * @sent:	chains that are not answered, oldest first; same lock
+ * @tail:	the oldest position that is not free; same lock.  A chain that is
+ *		answered frees its own and all before it, since the host takes
+ *		them in order; so a chain that the host keeps for long keeps its
+ *		memory, but not its place in the ring
  * @wake:	free slots from which on a stopped queue goes on
  * @sync:	for @stat
  * @stat:	enum venet_tx_stat; same lock
@@ -80,6 +90,9 @@ struct venet_tx_slot {
 struct venet_tx {
 	struct vbus_queue *q;
 	struct venet_tx_slot *slot;
+	u16 free;
+	u32 nfree;
+	struct list_head sent;
 	u32 tail;
 	u32 wake;
 	struct u64_stats_sync sync;
@@ -178,6 +191,7 @@ struct venet_rss_state {
  * @rss:	which pair receives which flow
  * @running:	queues exist and packets flow; rtnl.  Polls read it under the tx
  *		lock
+ * @lent:	the host did not give back what was sent when it stopped; rtnl
  */
 struct venet {
 	struct net_device *dev;
@@ -201,6 +215,7 @@ struct venet {
 	struct work_struct rx_mode_work;
 	struct venet_rss_state rss;
 	bool running;
+	bool lent;
 };
 
 static inline void venet_tx_count(struct venet_tx *tx, enum venet_tx_stat i,

@@ -138,6 +138,7 @@ CONFIGFS_ATTR(venet_, name)
 VENET_U32(mtu, VENET_MTU_MIN, VENET_MTU_MAX);
 VENET_U32(pairs, 1, VENET_PAIRS_MAX);
 VENET_U32(priority, 0, VBUS_PRIORITY_MAX);
+VENET_U32(zerocopy_bytes, 0, VENET_FRAME_MAX);
 
 static ssize_t venet_link_show(struct config_item *item, char *page)
 {
@@ -170,6 +171,7 @@ struct configfs_attribute *venet_attrs[] = {
 	&venet_attr_mtu,
 	&venet_attr_pairs,
 	&venet_attr_priority,
+	&venet_attr_zerocopy_bytes,
 	&venet_attr_link,
 	NULL,
 };

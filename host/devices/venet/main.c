@@ -26,6 +26,7 @@ static struct vbus_device *venet_alloc(const char *name)
 	eth_random_addr(venet->host_mac);
 	venet->mtu = ETH_DATA_LEN;
 	venet->pairs = 1;
+	venet->zerocopy_bytes = VENET_ZEROCOPY_BYTES;
 	venet->link = true;
 	venet_link_init(venet);
 	return &venet->dev;
@@ -73,6 +74,21 @@ static void venet_halt(struct venet_host *venet)
 	WRITE_ONCE(venet->features, 0);
 	/* packets that wait for a guest that is gone wait in vain */
 	netif_tx_wake_all_queues(venet->netdev);
+}
+
+/*
+ * The guest wants its memory back.  Frames of its that are still on their way by
+ * reference may keep it waiting for a moment, not longer.
+ */
+static u32 venet_stop(struct venet_host *venet)
+{
+	u32 i;
+
+	venet_halt(venet);
+	for (i = 0; i < venet->pairs; i++)
+		if (!venet_loans_settle(venet->pair[i].loans))
+			return VBUS_EBUSY;
+	return VBUS_OK;
 }
 
 static void venet_close(struct vbus_device *dev)
@@ -212,8 +228,7 @@ static u32 venet_call(struct vbus_device *dev, u32 func, const void *in,
 	case VENET_CALL_START:
 		return venet_start(venet, in, inlen);
 	case VENET_CALL_STOP:
-		venet_halt(venet);
-		return VBUS_OK;
+		return venet_stop(venet);
 	case VENET_CALL_SET_MAC:
 		return venet_set_mac(venet, in, inlen);
 	case VENET_CALL_COALESCE:
@@ -243,6 +258,8 @@ static u32 venet_queue_add(struct vbus_device *dev, struct vbus_queue *q)
 		rcu_assign_pointer(venet->pair[i].rx, q);
 	} else {
 		q->ops = &venet_tx_ops;
+		if (venet->zerocopy_bytes)
+			venet->pair[i].loans = venet_loans_create(q);
 		rcu_assign_pointer(venet->pair[i].tx, q);
 	}
 	return VBUS_OK;
@@ -253,10 +270,13 @@ static void venet_queue_remove(struct vbus_device *dev, struct vbus_queue *q)
 	struct venet_host *venet = to_venet(dev);
 	u32 i = q->shm / 2;
 
-	if (q->shm == VENET_SHM_RX(i))
+	if (q->shm == VENET_SHM_RX(i)) {
 		RCU_INIT_POINTER(venet->pair[i].rx, NULL);
-	else
+	} else {
 		RCU_INIT_POINTER(venet->pair[i].tx, NULL);
+		venet_loans_detach(venet->pair[i].loans);
+		venet->pair[i].loans = NULL;
+	}
 }
 
 /* The guest is paused: hold what is for it. */
@@ -312,6 +332,12 @@ static void __exit venet_exit(void)
 {
 	vbus_class_unregister(&venet_class);
 	rtnl_link_unregister(&venet_link_ops);
+	/*
+	 * Whoever gave the last packet back, and so its reference of the module,
+	 * may not have returned from venet_loan_back() yet.
+	 */
+	synchronize_rcu();
+	synchronize_rcu_tasks();
 }
 module_exit(venet_exit);
 

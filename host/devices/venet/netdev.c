@@ -75,6 +75,24 @@ static void venet_get_stats64(struct net_device *netdev,
 	}
 }
 
+static void venet_loan_stats_add(const struct venet_loan_stats *s, u64 *data)
+{
+	u64 lent, back, copied, refused;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&s->syncp);
+		lent = u64_stats_read(&s->lent);
+		back = u64_stats_read(&s->back);
+		copied = u64_stats_read(&s->copied);
+		refused = u64_stats_read(&s->refused);
+	} while (u64_stats_fetch_retry(&s->syncp, start));
+	data[0] += lent;
+	data[1] += back;
+	data[2] += copied;
+	data[3] += refused;
+}
+
 static const struct net_device_ops venet_netdev_ops = {
 	.ndo_open = venet_netdev_open,
 	.ndo_stop = venet_netdev_stop,
@@ -117,6 +135,8 @@ static const char venet_stat_names[][ETH_GSTRING_LEN] = {
 	"guest_received_bytes", "guest_received_dropped",
 	"guest_received_errors", "guest_buffer_stalls",
 	"guest_received_filtered",
+	"guest_sent_by_reference", "guest_references_back",
+	"guest_references_copied", "guest_references_refused",
 };
 
 static int venet_get_sset_count(struct net_device *netdev, int sset)
@@ -145,6 +165,7 @@ static void venet_get_ethtool_stats(struct net_device *netdev,
 				&data[6], &data[7]);
 		data[8] += u64_stats_read(&venet->pair[i].rx_stats.stalls);
 		data[9] += u64_stats_read(&venet->pair[i].rx_stats.filtered);
+		venet_loan_stats_add(&venet->pair[i].loan_stats, &data[10]);
 	}
 }
 
@@ -201,8 +222,11 @@ int venet_netdev_create(struct venet_host *venet)
 	for (i = 0; i < VENET_PAIRS_MAX; i++) {
 		memset(&venet->pair[i].tx_stats, 0, sizeof(struct venet_stats));
 		memset(&venet->pair[i].rx_stats, 0, sizeof(struct venet_stats));
+		memset(&venet->pair[i].loan_stats, 0,
+		       sizeof(struct venet_loan_stats));
 		u64_stats_init(&venet->pair[i].tx_stats.syncp);
 		u64_stats_init(&venet->pair[i].rx_stats.syncp);
+		u64_stats_init(&venet->pair[i].loan_stats.syncp);
 	}
 	netif_carrier_off(netdev);
 	venet->netdev = netdev;

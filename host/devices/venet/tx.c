@@ -3,35 +3,14 @@
  * What the guest sends: chains of descriptors become packets that the host's
  * net_device receives.
  *
- * Context: owner of the queue's lane, bottom halves off.  The payload is copied
- * before the chain is completed, and completions go out before the packets are
- * delivered, so that the guest can go on while the host's stack works.
+ * Context: owner of the queue's lane, bottom halves off.  Payload that is copied
+ * is copied before the chain is completed, and these completions go out before
+ * the packets are delivered, so that the guest can go on while the host's stack
+ * works.  What is lent to the stack instead: zerocopy.c.
  */
 #define pr_fmt(fmt) "vbus_venet: " fmt
 
-#include "venet.h"
-
-#define VENET_LINEAR	256	/* bytes of a big frame that go to the head */
-
-/**
- * struct venet_chain - private copy of a chain
- * @id:		of its first descriptor
- * @nr:		descriptors consumed
- * @len:	bytes of the frame
- * @meta:	packet descriptor, 0: nothing special
- * @pieces:	pieces of the frame; 0: impossible
- * @desc:	the pieces
- * @slot:	inline slot of each piece
- */
-struct venet_chain {
-	u16 id;
-	u32 nr;
-	u32 len;
-	u64 meta;
-	u32 pieces;
-	struct vbus_ioq_desc desc[VENET_CHAIN_MAX];
-	u32 slot[VENET_CHAIN_MAX];
-};
+#include "tx.h"
 
 /*
  * Copy the chain at the head of the ring.  Returns false if there is none; an
@@ -184,26 +163,41 @@ static int venet_tx_offload(const struct venet_host *venet, u64 meta,
 	return virtio_net_hdr_to_skb(skb, &hdr, true);
 }
 
+enum venet_tx_fate {
+	VENET_TX_COPIED,	/* or dropped: the chain is done with */
+	VENET_TX_LENT,		/* the chain is answered when its pages are back */
+	VENET_TX_BAD,		/* malformed */
+};
+
 /* Make a packet of a chain; NULL if it must be dropped, which is counted. */
 static struct sk_buff *venet_tx_packet(struct venet_host *venet,
 				       struct venet_pair *pair,
-				       const struct vbus_queue *q,
-				       const struct venet_chain *c, bool *bad)
+				       struct vbus_queue *q,
+				       const struct venet_chain *c,
+				       enum venet_tx_fate *fate)
 {
 	struct net_device *netdev = venet->netdev;
 	struct sk_buff *skb;
 
-	*bad = !c->pieces;
-	if (*bad)
-		goto err_count;
+	*fate = VENET_TX_COPIED;
+	if (!c->pieces)
+		goto err_bad;
 	if (!netif_running(netdev) || !READ_ONCE(venet->link))
 		goto err_dropped;
-	skb = venet_tx_alloc(venet, c->len);
-	if (!skb)
-		goto err_dropped;
-	*bad = venet_tx_fill(q, c, skb) || venet_tx_offload(venet, c->meta, skb);
-	if (*bad)
+	skb = venet_loans_packet(q, c);
+	if (skb) {
+		*fate = VENET_TX_LENT;
+	} else {
+		skb = venet_tx_alloc(venet, c->len);
+		if (!skb)
+			goto err_dropped;
+		if (venet_tx_fill(q, c, skb))
+			goto err_free;
+	}
+	if (venet_tx_offload(venet, c->meta, skb))
 		goto err_free;
+	if (*fate == VENET_TX_LENT)
+		venet_loans_lend(q, c, skb);
 	skb->protocol = eth_type_trans(skb, netdev);
 	skb_reset_network_header(skb);
 	skb_probe_transport_header(skb);
@@ -211,7 +205,8 @@ static struct sk_buff *venet_tx_packet(struct venet_host *venet,
 
 err_free:
 	kfree_skb(skb);
-err_count:
+err_bad:
+	*fate = VENET_TX_BAD;
 	net_warn_ratelimited("%s: malformed packet from the guest (%u bytes in %u descriptors)\n",
 			     netdev->name, c->len, c->nr);
 	venet_count_one(&pair->tx_stats, &pair->tx_stats.errors);
@@ -221,38 +216,49 @@ err_dropped:
 	return NULL;
 }
 
-static void venet_tx_complete(struct vbus_queue *q, u16 id, u16 flags)
+/* Put a completion; the ring has a place for each chain that it answers. */
+void venet_tx_complete(struct vbus_queue *q, u16 id, u16 flags)
 {
 	struct vbus_ioq_desc d = { .id = id, .flags = flags };
 
 	vbus_ioq_put(&q->comp, &d);
 }
 
-/* The guest put packets into its transmit queue. */
+static void venet_tx_publish(struct vbus_queue *q)
+{
+	if (vbus_ioq_publish(&q->comp))
+		vbus_queue_signal(q);
+}
+
+/* The guest put packets into its transmit queue, or the stack returns some. */
 static int venet_tx_service(struct vbus_queue *q, int budget)
 {
 	struct venet_host *venet = to_venet(q->dev);
 	struct venet_pair *pair = q->priv;
 	u32 packets = 0, bytes = 0;
+	enum venet_tx_fate fate;
 	struct venet_chain c;
 	struct sk_buff *skb;
 	int done = 0, last = -1;
 	LIST_HEAD(list);
-	bool bad;
 
 	if (!READ_ONCE(venet->running))
 		return 0;
+	venet_loans_begin(q);
 	while (done < budget && venet_tx_gather(q, &c)) {
 		vbus_lane_note_bulk(q->lane, c.len, true);
-		skb = venet_tx_packet(venet, pair, q, &c, &bad);
+		skb = venet_tx_packet(venet, pair, q, &c, &fate);
 		vbus_ioq_advance(&q->sub, c.nr);
-		if (bad) {
+		if (fate == VENET_TX_COPIED && !venet_loans_out(pair->loans)) {
+			last = c.id;
+		} else {
 			if (last >= 0)
 				venet_tx_complete(q, last, VBUS_DESC_F_BATCH);
-			venet_tx_complete(q, c.id, VBUS_DESC_F_ERROR);
 			last = -1;
-		} else {
-			last = c.id;
+			if (fate != VENET_TX_LENT)
+				venet_tx_complete(q, c.id,
+						  fate == VENET_TX_BAD ?
+						  VBUS_DESC_F_ERROR : 0);
 		}
 		if (skb) {
 			venet_steer_learn(venet, pair - venet->pair, skb);
@@ -262,18 +268,16 @@ static int venet_tx_service(struct vbus_queue *q, int budget)
 		}
 		done++;
 	}
-	if (!done) {
-		/* woken on the lane: ask to be told of the next one */
-		if (!vbus_ioq_arm(&q->sub, 0))
-			return budget;
-		return 0;
-	}
 	if (last >= 0)
 		venet_tx_complete(q, last, VBUS_DESC_F_BATCH);
-	if (vbus_ioq_publish(&q->comp))
-		vbus_queue_signal(q);
-	venet_count(&pair->tx_stats, packets, bytes);
-	netif_receive_skb_list(&list);
+	venet_tx_publish(q);
+	if (packets) {
+		venet_count(&pair->tx_stats, packets, bytes);
+		netif_receive_skb_list(&list);
+	}
+	venet_loans_end(q);
+	venet_tx_publish(q);
+	/* woken for more than there was: ask to be told of the next one */
 	if (done < budget && !vbus_ioq_arm(&q->sub, 0))
 		return budget;
 	return done;

@@ -43,6 +43,25 @@ struct venet_stats {
 };
 
 /**
+ * struct venet_loan_stats - frames of a queue pair that were sent by reference
+ * @syncp:	makes reading consistent
+ * @lent:	given to the host's stack
+ * @back:	... whose pages came back
+ * @copied:	... because the stack copied them after all
+ * @refused:	copied at once although big: too many are out, too many pieces,
+ *		or headers that are too long
+ */
+struct venet_loan_stats {
+	struct u64_stats_sync syncp;
+	u64_stats_t lent;
+	u64_stats_t back;
+	u64_stats_t copied;
+	u64_stats_t refused;
+};
+
+struct venet_loans;
+
+/**
  * struct venet_pair - a queue pair
  * @tx:		what the guest sends; owner of the lane
  * @rx:		what the guest receives; the netdev's transmit lock.  Both are
@@ -50,8 +69,10 @@ struct venet_stats {
  * @hold_us:	how long received frames may wait for company; bus->lock
  * @hold_frames: ... and how many; bus->lock
  * @fresh:	frames that are not published yet; the netdev's transmit lock
+ * @loans:	what @tx has lent, NULL: nothing ever; owner of the lane
  * @tx_stats:	what the guest sent; owner of the lane
  * @rx_stats:	what the guest received; the netdev's transmit lock
+ * @loan_stats:	of @loans; owner of the lane
  */
 struct venet_pair {
 	struct vbus_queue __rcu *tx;
@@ -59,20 +80,23 @@ struct venet_pair {
 	u32 hold_us;
 	u32 hold_frames;
 	u32 fresh;
+	struct venet_loans *loans;
 	struct venet_stats tx_stats;
 	struct venet_stats rx_stats;
+	struct venet_loan_stats loan_stats;
 };
 
 /**
  * struct venet_host - a venet device
  * @dev:	as the core sees it
  * @netdev:	host's end; exists while enabled
- * @ifname:	name it gets; vbus_config_lock, like the next six
+ * @ifname:	name it gets; vbus_config_lock, like the next seven
  * @mac:	address of the guest's end (SET_MAC: bus->lock)
  * @host_mac:	address of the host's end
  * @mtu:	MTU of both ends at start
  * @pairs:	queue pairs on offer
  * @priority:	of the lane that the guest should bind it to
+ * @zerocopy_bytes: frames of at least that many are not copied, 0: all are
  * @link:	carrier that the guest sees
  * @running:	between START and STOP; bus->lock to change
  * @features:	VENET_F_* in use
@@ -97,6 +121,7 @@ struct venet_host {
 	u32 mtu;
 	u32 pairs;
 	u32 priority;
+	u32 zerocopy_bytes;
 	bool link;
 	bool running;
 	u64 features;
@@ -179,6 +204,12 @@ u32 venet_steer_call(struct venet_host *venet, const void *in, size_t len);
 bool venet_steer_fits(const struct venet_host *venet, u32 pairs);
 void venet_steer_start(struct venet_host *venet);
 void venet_steer_close(struct venet_host *venet);
+/* zerocopy.c */
+#define VENET_ZEROCOPY_BYTES	16384u	/* zerocopy_bytes at first */
+
+struct venet_loans *venet_loans_create(struct vbus_queue *q);
+void venet_loans_detach(struct venet_loans *loans);
+bool venet_loans_settle(struct venet_loans *loans);
 
 /* netdev.c */
 int venet_netdev_create(struct venet_host *venet);

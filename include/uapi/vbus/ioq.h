@@ -28,9 +28,11 @@
  * Chain      A payload of several pieces is a run of descriptors, all but the
  *            last with VBUS_DESC_F_NEXT.  Only the id of the first one counts.
  * Space      A submission slot, and its inline slot, may be used again when the
- *            completions of its chain and of all chains before it were consumed.
- *            So neither ring can overflow: a completion takes one slot and
- *            answers at least one.
+ *            completion of its chain, or of one after it, was consumed: the host
+ *            has taken it then, though it may not be done with its payload.
+ *            There must never be more chains without a completion than the ring
+ *            has slots.  So neither ring can overflow: a completion takes one
+ *            slot and answers at least one chain.
  * Order      Submissions are consumed in order.  Completions name the id they
  *            answer and may come in any order; with VBUS_DESC_F_BATCH one
  *            completion answers its chain and every unanswered one before it.

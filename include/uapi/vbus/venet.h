@@ -7,14 +7,17 @@
  * with the features it wants; from then on packets flow.  VENET_CALL_STOP ends
  * that: when it is answered the host has stopped using the queues.
  * In-flight buffers are not completed then; they are the driver's again, and the
- * queues are to be unregistered before the next start.
+ * queues are to be unregistered before the next start.  VBUS_EBUSY: it has
+ * stopped, but sent frames are still read from their buffers; ask again, or never
+ * use those that were not completed again.
  *
  * Transmit queue
  *   A packet is a chain.  If it needs a checksum or segmentation its first
  *   descriptor has VBUS_DESC_F_META, its @addr is a packet descriptor (below)
  *   and its @len is zero.  The other descriptors are the frame from its
  *   Ethernet header on.  At most VENET_CHAIN_MAX descriptors.
- *   Completions carry no information; VBUS_DESC_F_BATCH is usual.
+ *   Completions carry no information; VBUS_DESC_F_BATCH is usual, but they may
+ *   come in any order, and much later than those of other chains.
  *   VBUS_DESC_F_ERROR: the chain was malformed and nothing was sent.
  *
  * Receive queue
