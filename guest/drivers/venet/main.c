@@ -78,8 +78,11 @@ static void venet_pair_schedule(struct venet_pair *pair)
 /* Does nothing while NAPI is disabled. */
 static void venet_refill_work(struct work_struct *work)
 {
-	venet_pair_schedule(container_of(to_delayed_work(work),
-					 struct venet_pair, refill));
+	struct venet_pair *pair = container_of(to_delayed_work(work),
+					       struct venet_pair, refill);
+
+	venet_pair_schedule(pair);
+	venet_xdp_await(pair);
 }
 
 static int venet_start(struct venet *v)
@@ -89,7 +92,8 @@ static int venet_start(struct venet *v)
 	struct venet_start start = { .pairs = cpu_to_le32(v->active) };
 	int ret;
 
-	if (v->dev->features & NETIF_F_RXCSUM)
+	/* what XDP passes on cannot say what is left to be done to it */
+	if (v->dev->features & NETIF_F_RXCSUM && !rtnl_dereference(v->xdp_prog))
 		features |= v->features & venet_rx_features;
 	start.features = cpu_to_le64(features);
 	ret = vbus_guest_call(v->vdev, VENET_CALL_START, &start, sizeof(start),
@@ -367,6 +371,8 @@ static const struct net_device_ops venet_netdev_ops = {
 	.ndo_set_mac_address = venet_set_mac_address,
 	.ndo_validate_addr = eth_validate_addr,
 	.ndo_set_features = venet_set_features,
+	.ndo_bpf = venet_bpf,
+	.ndo_xdp_xmit = venet_xdp_xmit,
 };
 
 static void venet_setup_features(struct net_device *dev, u64 host)
@@ -408,6 +414,7 @@ static void venet_setup_netdev(struct venet *v, const struct venet_info *info)
 	else
 		eth_hw_addr_random(dev);
 	venet_setup_features(dev, v->features);
+	vbus_compat_xdp_features(dev);
 }
 
 /* Which lane each pair is on; devices with one pair spread over the lanes. */
