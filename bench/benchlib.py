@@ -394,8 +394,8 @@ class Guest:
             sh("ip", "link", "set", ifname, "master", "br0", "up")
         sh(LAB + "/guest-start", self.name, "--kver", self.kver, "--mem",
            str(self.mem), "--smp", str(self.smp), "--append", self.append,
-           "--add", BUILD + "/bench/rr", "--", *self.nics.qemu_args(),
-           timeout=300)
+           "--add", BUILD + "/bench/rr", "--add", BUILD + "/bench/xdp", "--",
+           *self.nics.qemu_args(), timeout=300)
         self.pid = int(read("/run/vbus-lab/%s/pid" % self.name))
         self.l2("echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore; "
                 "echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce")
@@ -552,6 +552,38 @@ class Guest:
         after = self.snapshot()
         d = {k: after[k] - before[k] for k in after}
         d.update(result)
+        return d
+
+
+    def xdp_drop(self, seconds):
+        """Frames of 60 bytes, sent on the host's interface as fast as it goes,
+        to an XDP program in the guest's driver that drops them."""
+        find = ("d=$(grep -l %s /sys/class/net/*/address); d=${d%%/address}; "
+                "d=${d##*/}; " % guest_mac(self.nics.ids[0]))
+        count = ("awk '{ print $1 }' /proc/uptime; ethtool -S $d | "
+                 "awk '/xdp_drop/ { n += $2 } END { print n }'; ")
+        self.l2(find + "xdp attach $d drop")
+        flood = subprocess.Popen(
+            ("taskset", "-c", str(HOST_CPU), BUILD + "/bench/frames", "send",
+             self.nics.host_ifnames[0], str(2 ** 31 - 1), "60",
+             "mac=" + guest_mac(self.nics.ids[0])))
+        try:
+            time.sleep(1)
+            before = self.snapshot()
+            out = self.l2(find + count + "sleep %d; " % seconds + count)
+            after = self.snapshot()
+            if flood.poll() is not None:
+                raise BenchError("the flood ended too early")
+        finally:
+            flood.kill()
+            flood.wait()
+        self.l2(find + "xdp detach $d")
+        begin, packets_begin, end, packets_end = map(float, out.split())
+        d = {k: after[k] - before[k] for k in after}
+        d["packets"] = packets_end - packets_begin
+        d["packets_s"] = d["packets"] / (end - begin)
+        if not d["packets"]:
+            raise BenchError("XDP dropped nothing")
         return d
 
 

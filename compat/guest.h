@@ -104,6 +104,18 @@ static inline void vbus_compat_pool_napi(struct page_pool_params *params,
 #endif
 }
 
+/* 6.3: a net device says what it can do for XDP; before it is registered */
+static inline void vbus_compat_xdp_features(struct net_device *dev)
+{
+#ifdef VBUS_HAVE_XDP_FEATURES
+	dev->xdp_features = NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT |
+			    NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG |
+			    NETDEV_XDP_ACT_NDO_XMIT_SG;
+#else
+	(void)dev;
+#endif
+}
+
 /* A kernel has the library only if some driver of its own wants it. */
 #define VBUS_COMPAT_DIM	IS_ENABLED(CONFIG_DIMLIB)
 

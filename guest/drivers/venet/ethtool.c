@@ -9,6 +9,7 @@ static const char venet_tx_names[VENET_TX_STATS][ETH_GSTRING_LEN] = {
 	[VENET_TX_BYTES] = "bytes",
 	[VENET_TX_DROPS] = "drops",
 	[VENET_TX_INLINE] = "inline",
+	[VENET_TX_XDP] = "xdp",
 	[VENET_TX_KICKS] = "kicks",
 	[VENET_TX_QUIET] = "kicks_avoided",
 	[VENET_TX_STOPS] = "stops",
@@ -25,6 +26,10 @@ static const char venet_rx_names[VENET_RX_STATS][ETH_GSTRING_LEN] = {
 	[VENET_RX_POLLS] = "polls",
 	[VENET_RX_STARVED] = "starved",
 	[VENET_RX_HOST_ERRORS] = "host_errors",
+	[VENET_RX_XDP_DROP] = "xdp_drop",
+	[VENET_RX_XDP_TX] = "xdp_tx",
+	[VENET_RX_XDP_REDIRECT] = "xdp_redirect",
+	[VENET_RX_XDP_ERRORS] = "xdp_errors",
 };
 
 /* In the order of struct vbus_lane_stats, which is shown as it is. */

@@ -73,8 +73,11 @@ static void venet_pair_schedule(struct venet_pair *pair)
 /* Does nothing while NAPI is disabled. */
 static void venet_refill_work(struct work_struct *work)
 {
-	venet_pair_schedule(container_of(to_delayed_work(work),
-					 struct venet_pair, refill));
+	struct venet_pair *pair = container_of(to_delayed_work(work),
+					       struct venet_pair, refill);
+
+	venet_pair_schedule(pair);
+	venet_xdp_await(pair);
 }
 
 static int venet_start(struct venet *v)
@@ -85,7 +88,8 @@ static int venet_start(struct venet *v)
 	u32 i, head;
 	int ret;
 
-	if (v->dev->features & NETIF_F_RXCSUM)
+	/* what XDP passes on cannot say what is left to be done to it */
+	if (v->dev->features & NETIF_F_RXCSUM && !rtnl_dereference(v->xdp_prog))
 		features |= v->features & venet_rx_features;
 	/* a filter that the host does not have right is worse than none */
 	if (!venet_rx_mode_tell(v))
@@ -116,7 +120,8 @@ static void venet_release(struct venet *v)
 		tx = venet_tx_unregister(&pair->tx) && !v->lent;
 		rx = venet_rx_unregister(&pair->rx);
 		venet_tx_free(pair, tx);
-		venet_rx_free(pair, rx);
+		/* XDP sends pages of the receive half's pool */
+		venet_rx_free(pair, rx && (tx || !pair->tx.frames));
 		if ((!tx || !rx) && net_ratelimit())
 			netdev_warn(v->dev,
 				    "host does not give back what it was lent: buffers of queue %u are lost\n",
@@ -389,6 +394,8 @@ static const struct net_device_ops venet_netdev_ops = {
 	.ndo_validate_addr = eth_validate_addr,
 	.ndo_set_features = venet_set_features,
 	.ndo_set_rx_mode = venet_set_rx_mode,
+	.ndo_bpf = venet_bpf,
+	.ndo_xdp_xmit = venet_xdp_xmit,
 };
 
 static void venet_setup_features(struct net_device *dev, u64 host)
@@ -431,6 +438,7 @@ static void venet_setup_netdev(struct venet *v, const struct venet_info *info)
 	else
 		eth_hw_addr_random(dev);
 	venet_setup_features(dev, v->features);
+	vbus_compat_xdp_features(dev);
 }
 
 /* Which lane each pair is on; devices with one pair spread over the lanes. */

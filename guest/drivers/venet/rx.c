@@ -3,7 +3,8 @@
  * venet: reception.
  *
  * The pair's NAPI owns everything here.  Buffers are pages of a page pool; a
- * frame fills one or more of them.  What the host says of a frame is checked as
+ * frame fills one or more of them.  Pages for an XDP program (xdp.c) have room in
+ * front of and behind what the host writes.  What the host says of a frame is checked as
  * if it came from the wire, and the offload information by the same function
  * that serves virtio-net, since the risks are the same.
  */
@@ -30,7 +31,7 @@ int venet_rx_fill(struct venet_pair *pair, gfp_t gfp, bool *kick)
 {
 	struct device *dma_dev = pair->venet->dma_dev;
 	struct venet_rx *rx = &pair->rx;
-	struct vbus_ioq_desc d = { .len = PAGE_SIZE };
+	struct vbus_ioq_desc d = { .len = rx->room };
 	struct page *page;
 	int err = 0;
 
@@ -43,6 +44,7 @@ int venet_rx_fill(struct venet_pair *pair, gfp_t gfp, bool *kick)
 		d.id = rx->free[--rx->nfree];
 		d.addr = dma_dev ? page_pool_get_dma_addr(page) :
 				   page_to_phys(page);
+		d.addr += rx->headroom;
 		rx->page[d.id] = page;
 		vbus_ioq_put(&rx->q->sub, &d);
 	}
@@ -189,8 +191,10 @@ static void rx_deliver(struct venet_pair *pair)
 
 	rx->open = false;
 	rx->skb = NULL;
+	if (rx->headroom)
+		skb = venet_xdp_run(pair);
 	if (!skb)
-		return;		/* counted where it went wrong */
+		return;		/* counted where it went wrong, or not for us */
 	if (unlikely(rx->bad))
 		goto free;
 	if (unlikely(skb_headlen(skb) < ETH_HLEN ||
@@ -232,7 +236,7 @@ static bool rx_one(struct venet_pair *pair, const struct vbus_ioq_desc *d)
 		rx->pkt = d->addr;
 	}
 	if (unlikely(!page || d->len <= (first ? rx->head : 0) ||
-		     d->len > PAGE_SIZE || d->flags & VBUS_DESC_F_ERROR)) {
+		     d->len > rx->room || d->flags & VBUS_DESC_F_ERROR)) {
 		venet_rx_count(rx, VENET_RX_HOST_ERRORS, 1);
 		rx->bad = true;
 	}
@@ -240,9 +244,10 @@ static bool rx_one(struct venet_pair *pair, const struct vbus_ioq_desc *d)
 		if (!rx->bad && dma_dev)
 			dma_sync_single_range_for_cpu(dma_dev,
 						      page_pool_get_dma_addr(page),
-						      0, d->len,
+						      rx->headroom, d->len,
 						      DMA_FROM_DEVICE);
-		if (rx->bad || !rx_add(pair, page, d->len))
+		if (rx->bad || !(rx->headroom ? venet_xdp_add(rx, page, d->len) :
+						rx_add(pair, page, d->len)))
 			page_pool_recycle_direct(rx->pool, page);
 	}
 	if (d->flags & VBUS_DESC_F_NEXT)
@@ -280,6 +285,8 @@ int venet_rx_poll(struct venet_pair *pair, int budget)
 		if (vbus_guest_higher_ready(pair->poll.lane))
 			work = budget;
 	}
+	if (rx->headroom)
+		venet_xdp_flush(pair);
 	if (rx->nfree)
 		rx_refill(pair);
 	return work;
@@ -292,6 +299,16 @@ static void rx_notify(struct vbus_queue *q)
 	vbus_guest_poll_schedule(&pair->poll, &pair->napi);
 }
 
+/* Pages that are not back keep the pool alive; @lost: for good, do not wait. */
+static void rx_pool_destroy(struct venet_rx *rx, bool lost)
+{
+	if (rx->headroom)
+		venet_xdp_unregister(rx);
+	if (!lost)
+		page_pool_destroy(rx->pool);
+	rx->pool = NULL;
+}
+
 static int rx_pool_create(struct venet_pair *pair)
 {
 	struct venet *v = pair->venet;
@@ -300,9 +317,11 @@ static int rx_pool_create(struct venet_pair *pair)
 		.nid = NUMA_NO_NODE,
 		.dev = v->dma_dev,
 		.dma_dir = DMA_FROM_DEVICE,
-		.max_len = PAGE_SIZE,
+		.offset = pair->rx.headroom,
+		.max_len = pair->rx.room,
 	};
 	struct page_pool *pool;
+	int err;
 
 	if (v->dma_dev)
 		params.flags = PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV;
@@ -311,7 +330,14 @@ static int rx_pool_create(struct venet_pair *pair)
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 	pair->rx.pool = pool;
-	return 0;
+	if (!pair->rx.headroom)
+		return 0;
+	err = venet_xdp_register(pair);
+	if (err) {
+		page_pool_destroy(pool);
+		pair->rx.pool = NULL;
+	}
+	return err;
 }
 
 int venet_rx_create(struct venet_pair *pair)
@@ -337,6 +363,7 @@ int venet_rx_create(struct venet_pair *pair)
 	rx->nfree = size;
 	rx->skb = NULL;
 	rx->open = false;
+	venet_xdp_layout(pair);
 	err = rx_pool_create(pair);
 	if (err)
 		goto free_arrays;
@@ -349,8 +376,7 @@ int venet_rx_create(struct venet_pair *pair)
 	return 0;
 
 destroy_pool:
-	page_pool_destroy(rx->pool);
-	rx->pool = NULL;
+	rx_pool_destroy(rx, false);
 free_arrays:
 	kvfree(rx->free);
 	kvfree(rx->page);
@@ -387,9 +413,7 @@ void venet_rx_free(struct venet_pair *pair, bool released)
 	for (i = 0; released && i < size; i++)
 		if (rx->page[i])
 			page_pool_put_full_page(rx->pool, rx->page[i], false);
-	if (released)
-		page_pool_destroy(rx->pool);
-	rx->pool = NULL;
+	rx_pool_destroy(rx, !released);
 	kvfree(rx->free);
 	kvfree(rx->page);
 	rx->free = NULL;

@@ -13,15 +13,8 @@
 #include <linux/tcp.h>
 #include "venet.h"
 
-/* A piece of a frame, ready for a descriptor. */
-struct tx_piece {
-	dma_addr_t dma;
-	u32 len;
-	bool page;
-};
-
 /* Descriptors that may be put: each takes a place in the ring and a slot. */
-static u32 tx_free_slots(const struct venet_tx *tx)
+u32 venet_tx_free_slots(const struct venet_tx *tx)
 {
 	return min(tx->q->size - (tx->q->sub.next - tx->tail), tx->nfree);
 }
@@ -46,6 +39,11 @@ static void tx_unmap(struct device *dma_dev, dma_addr_t dma, u32 len, bool page)
 		dma_unmap_single(dma_dev, dma, len, DMA_TO_DEVICE);
 }
 
+void venet_tx_unmap(struct device *dma_dev, const struct venet_tx_piece *piece)
+{
+	tx_unmap(dma_dev, piece->dma, piece->len, piece->page);
+}
+
 /* The chain was put, and its first slot is @id. */
 static void tx_sent(struct venet_tx *tx, u16 id, u32 count)
 {
@@ -58,7 +56,8 @@ static void tx_sent(struct venet_tx *tx, u16 id, u32 count)
 
 /* The chain is answered: free it.  @budget as in napi_consume_skb(). */
 static void tx_release(struct venet_tx *tx, struct venet_tx_slot *head,
-		       struct device *dma_dev, int budget)
+		       struct device *dma_dev, int budget,
+		       struct xdp_frame_bulk *bulk)
 {
 	u16 id = head - tx->slot, next;
 	struct venet_tx_slot *slot;
@@ -81,6 +80,11 @@ static void tx_release(struct venet_tx *tx, struct venet_tx_slot *head,
 	if (head->skb)
 		napi_consume_skb(head->skb, budget);
 	head->skb = NULL;
+	if (head->frame) {
+		xdp_return_frame_bulk(head->frame, bulk);
+		head->frame = NULL;
+		WRITE_ONCE(tx->frames, tx->frames - 1);
+	}
 }
 
 /*
@@ -88,7 +92,8 @@ static void tx_release(struct venet_tx *tx, struct venet_tx_slot *head,
  * published and not answered.
  */
 static void tx_complete(struct venet_tx *tx, const struct vbus_ioq_desc *d,
-			struct device *dma_dev, int budget)
+			struct device *dma_dev, int budget,
+			struct xdp_frame_bulk *bulk)
 {
 	struct venet_tx_slot *head, *first;
 
@@ -105,27 +110,32 @@ static void tx_complete(struct venet_tx *tx, const struct vbus_ioq_desc *d,
 		while ((first = list_first_entry(&tx->sent,
 						 struct venet_tx_slot,
 						 node)) != head)
-			tx_release(tx, first, dma_dev, budget);
-	tx_release(tx, head, dma_dev, budget);
+			tx_release(tx, first, dma_dev, budget, bulk);
+	tx_release(tx, head, dma_dev, budget, bulk);
 }
 
 /* Free what the host is done with.  Bounded: it cannot keep us here. */
-static void tx_reap(struct venet_pair *pair, int budget)
+void venet_tx_reap(struct venet_pair *pair, int budget)
 {
 	struct venet_tx *tx = &pair->tx;
+	struct xdp_frame_bulk bulk;
 	struct vbus_ioq_desc d;
 	u32 n;
 
+	xdp_frame_bulk_init(&bulk);
+	rcu_read_lock();	/* for the bulk's sake */
 	for (n = 0; n < tx->q->size; n++) {
 		if (!vbus_ioq_peek(&tx->q->comp, 0, &d))
 			break;
 		vbus_ioq_advance(&tx->q->comp, 1);
-		tx_complete(tx, &d, pair->venet->dma_dev, budget);
+		tx_complete(tx, &d, pair->venet->dma_dev, budget, &bulk);
 	}
+	xdp_flush_frame_bulk(&bulk);
+	rcu_read_unlock();
 }
 
 /* Hand what was put to the host, and tell it if it wants to be told. */
-static void tx_publish(struct venet_tx *tx)
+void venet_tx_publish(struct venet_tx *tx)
 {
 	if (tx->q->sub.next == tx->q->sub.pos)
 		return;
@@ -148,24 +158,24 @@ static void tx_settle(struct venet_pair *pair, struct netdev_queue *txq,
 	u32 tries;
 
 	for (tries = 0; tries < 4; tries++) {
-		if (tx_free_slots(tx) >= tx->wake) {
+		if (venet_tx_free_slots(tx) >= tx->wake) {
 			vbus_ioq_disarm(&tx->q->comp);
 			netif_tx_wake_queue(txq);
 			return;
 		}
 		if (vbus_ioq_arm(&tx->q->comp, 0))
 			return;
-		tx_reap(pair, budget);
+		venet_tx_reap(pair, budget);
 	}
 	/* The host completes as fast as we reap, one by one or nonsense. */
 	vbus_guest_poll_schedule(&pair->poll, &pair->napi);
 }
 
-static void tx_stop(struct venet_pair *pair, struct netdev_queue *txq)
+void venet_tx_stop(struct venet_pair *pair, struct netdev_queue *txq)
 {
 	netif_tx_stop_queue(txq);
 	venet_tx_count(&pair->tx, VENET_TX_STOPS, 1);
-	tx_publish(&pair->tx);
+	venet_tx_publish(&pair->tx);
 	tx_settle(pair, txq, 0);
 }
 
@@ -187,7 +197,7 @@ void venet_tx_poll(struct venet_pair *pair, int budget)
 		__netif_tx_lock(txq, smp_processor_id());
 	else if (!__netif_tx_trylock(txq))
 		return;
-	tx_reap(pair, budget);
+	venet_tx_reap(pair, budget);
 	if (netif_tx_queue_stopped(txq) && READ_ONCE(pair->venet->running))
 		tx_settle(pair, txq, budget);
 	__netif_tx_unlock(txq);
@@ -204,7 +214,7 @@ bool venet_tx_idle(struct venet_pair *pair)
 	bool idle;
 
 	__netif_tx_lock_bh(txq);
-	tx_reap(pair, 0);
+	venet_tx_reap(pair, 0);
 	idle = list_empty(&pair->tx.sent);
 	__netif_tx_unlock_bh(txq);
 	return idle;
@@ -242,7 +252,7 @@ static int tx_describe(struct sk_buff *skb, u64 *pkt)
 
 /* Find the pieces of @skb.  Returns how many, or -errno: nothing is mapped. */
 static int tx_map(struct device *dma_dev, struct sk_buff *skb,
-		  struct tx_piece *piece)
+		  struct venet_tx_piece *piece)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 	const skb_frag_t *frag;
@@ -274,7 +284,7 @@ static int tx_map(struct device *dma_dev, struct sk_buff *skb,
 
 unmap:
 	while (n--)
-		tx_unmap(dma_dev, piece[n].dma, piece[n].len, piece[n].page);
+		venet_tx_unmap(dma_dev, &piece[n]);
 	return -ENOMEM;
 }
 
@@ -291,49 +301,46 @@ static void tx_put_meta(struct venet_tx *tx, u16 id, u64 pkt)
 		vbus_ioq_put(&tx->q->sub, &d);
 }
 
-static int tx_put_inline(struct venet_tx *tx, struct sk_buff *skb, u64 pkt)
+/* Where the payload of a packet that is put inline next belongs. */
+void *venet_tx_inline(struct venet_tx *tx, u64 pkt)
+{
+	u32 index = vbus_ioq_put_index(&tx->q->sub) + (pkt ? 1 : 0);
+
+	return tx->q->inlines + (index & (tx->q->size - 1)) * VENET_INLINE;
+}
+
+/* Put a packet of @len bytes that stand there. */
+void venet_tx_put_inline(struct venet_tx *tx, u32 len, u64 pkt)
 {
 	struct vbus_ioq_desc d = {
-		.len = skb->len,
+		.len = len,
+		.id = tx_take(tx),
 		.flags = VBUS_DESC_F_INLINE,
 	};
-	u32 index = (vbus_ioq_put_index(&tx->q->sub) + (pkt ? 1 : 0)) &
-		    (tx->q->size - 1);
 
-	if (skb_copy_bits(skb, 0, tx->q->inlines + index * VENET_INLINE,
-			  skb->len))
-		return -EFAULT;
-	d.id = tx_take(tx);
 	tx_put_meta(tx, d.id, pkt);
 	vbus_ioq_put(&tx->q->sub, &d);
 	tx_sent(tx, d.id, 1);
-	return 0;
 }
 
-static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
-			 struct sk_buff *skb, u64 pkt)
+/**
+ * venet_tx_put() - put a chain of mapped pieces
+ * @tx:		with enough free slots; tx lock held
+ * @piece:	pieces
+ * @n:		number of them, at least 1
+ * @pkt:	packet descriptor, or 0
+ *
+ * Return: slot of the first descriptor, to be told what to free.
+ */
+struct venet_tx_slot *venet_tx_put(struct venet_tx *tx,
+				   const struct venet_tx_piece *piece, u32 n,
+				   u64 pkt)
 {
-	struct tx_piece piece[VENET_CHAIN_MAX];
-	struct venet_tx_slot *slot;
-	struct vbus_ioq_desc d;
-	int i, n;
-	u16 id;
+	u16 id = tx_take(tx);
+	struct venet_tx_slot *slot = &tx->slot[id];
+	struct vbus_ioq_desc d = { .id = id };
+	u32 i;
 
-	/* one more for the information */
-	if (1 + skb_shinfo(skb)->nr_frags + 1 > VENET_CHAIN_MAX &&
-	    skb_linearize(skb))
-		return -ENOMEM;
-	/* the user must not wait for a completion that nobody looks for */
-	if (skb_orphan_frags(skb, GFP_ATOMIC))
-		return -ENOMEM;
-	n = tx_map(dma_dev, skb, piece);
-	if (n <= 0)
-		return n ? n : -EINVAL;
-
-	id = tx_take(tx);
-	slot = &tx->slot[id];
-	slot->skb = skb;
-	d.id = id;
 	tx_put_meta(tx, id, pkt);
 	for (i = 0; i < n; i++) {
 		slot->dma = piece[i].dma;
@@ -349,6 +356,26 @@ static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
 		}
 	}
 	tx_sent(tx, id, n);
+	return &tx->slot[id];
+}
+
+static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
+			 struct sk_buff *skb, u64 pkt)
+{
+	struct venet_tx_piece piece[VENET_CHAIN_MAX];
+	int n;
+
+	/* one more for the information */
+	if (1 + skb_shinfo(skb)->nr_frags + 1 > VENET_CHAIN_MAX &&
+	    skb_linearize(skb))
+		return -ENOMEM;
+	/* the user must not wait for a completion that nobody looks for */
+	if (skb_orphan_frags(skb, GFP_ATOMIC))
+		return -ENOMEM;
+	n = tx_map(dma_dev, skb, piece);
+	if (n <= 0)
+		return n ? n : -EINVAL;
+	venet_tx_put(tx, piece, n, pkt)->skb = skb;
 	return 0;
 }
 
@@ -364,10 +391,10 @@ netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev)
 	u64 pkt;
 	int err;
 
-	tx_reap(pair, 0);
+	venet_tx_reap(pair, 0);
 	vbus_guest_lane_peek(pair->poll.lane);
-	if (unlikely(tx_free_slots(tx) < VENET_TX_WORST)) {
-		tx_stop(pair, txq);
+	if (unlikely(venet_tx_free_slots(tx) < VENET_TX_WORST)) {
+		venet_tx_stop(pair, txq);
 		return NETDEV_TX_BUSY;
 	}
 
@@ -376,9 +403,10 @@ netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev)
 		goto drop;
 	skb_tx_timestamp(skb);
 	if (len <= VENET_INLINE) {
-		err = tx_put_inline(tx, skb, pkt);
+		err = skb_copy_bits(skb, 0, venet_tx_inline(tx, pkt), len);
 		if (unlikely(err))
 			goto drop;
+		venet_tx_put_inline(tx, len, pkt);
 		dev_consume_skb_any(skb);
 	} else {
 		err = tx_put_mapped(tx, v->dma_dev, skb, pkt);
@@ -394,10 +422,10 @@ netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev)
 	tx->stat[VENET_TX_INLINE] += len <= VENET_INLINE;
 	u64_stats_update_end(&tx->sync);
 
-	if (tx_free_slots(tx) < VENET_TX_WORST)
-		tx_stop(pair, txq);
+	if (venet_tx_free_slots(tx) < VENET_TX_WORST)
+		venet_tx_stop(pair, txq);
 	else if (!more || netif_xmit_stopped(txq))
-		tx_publish(tx);
+		venet_tx_publish(tx);
 	return NETDEV_TX_OK;
 
 drop:
@@ -405,7 +433,7 @@ drop:
 	dev_kfree_skb_any(skb);
 	/* packets before this one may wait for the end of their batch */
 	if (!more)
-		tx_publish(tx);
+		venet_tx_publish(tx);
 	return NETDEV_TX_OK;
 }
 
@@ -448,6 +476,7 @@ int venet_tx_create(struct venet_pair *pair)
 	tx->nfree = size;
 	INIT_LIST_HEAD(&tx->sent);
 	tx->tail = 0;
+	tx->frames = 0;
 	tx->wake = max_t(u32, VENET_TX_WORST, size / 4);
 	/* a ring starts armed, and we do not want to be told */
 	vbus_ioq_disarm(&tx->q->comp);
@@ -477,6 +506,8 @@ void venet_tx_free(struct venet_pair *pair, bool released)
 		tx_unmap(pair->venet->dma_dev, tx->slot[i].dma,
 			 tx->slot[i].len, tx->slot[i].page);
 		dev_kfree_skb_any(tx->slot[i].skb);
+		if (tx->slot[i].frame)
+			xdp_return_frame(tx->slot[i].frame);
 	}
 	kvfree(tx->slot);
 	tx->slot = NULL;

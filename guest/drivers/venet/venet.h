@@ -9,6 +9,7 @@
 #include <linux/skbuff.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
+#include <net/xdp.h>
 #include <vbus/venet.h>
 #include "vbus_guest.h"
 #include "compat/guest.h"
@@ -29,6 +30,7 @@ enum venet_tx_stat {
 	VENET_TX_BYTES,
 	VENET_TX_DROPS,		/* no memory, too long, not mappable */
 	VENET_TX_INLINE,	/* packets sent inline */
+	VENET_TX_XDP,		/* packets that XDP sent or redirected here */
 	VENET_TX_KICKS,		/* batches that the host wanted to be told of */
 	VENET_TX_QUIET,		/* ... that it did not */
 	VENET_TX_STOPS,		/* the ring was full */
@@ -46,12 +48,29 @@ enum venet_rx_stat {
 	VENET_RX_POLLS,
 	VENET_RX_STARVED,	/* refills that found no memory */
 	VENET_RX_HOST_ERRORS,	/* frames and completions that lie */
+	VENET_RX_XDP_DROP,	/* frames dropped by the XDP program */
+	VENET_RX_XDP_TX,	/* ... sent back */
+	VENET_RX_XDP_REDIRECT,	/* ... redirected */
+	VENET_RX_XDP_ERRORS,	/* ... aborted, not for it, not to be sent */
 	VENET_RX_STATS
+};
+
+/**
+ * struct venet_tx_piece - part of a frame, ready for a descriptor
+ * @dma:	address
+ * @len:	bytes
+ * @page:	mapped as a page
+ */
+struct venet_tx_piece {
+	dma_addr_t dma;
+	u32 len;
+	bool page;
 };
 
 /**
  * struct venet_tx_slot - what stands behind a piece that was submitted, by id
  * @skb:	of the first of a chain: to be freed, NULL if it was copied
+ * @frame:	... or is this one of XDP
  * @dma:	mapping to be undone, if @len
  * @len:	bytes of it
  * @page:	the mapping is of a page
@@ -62,6 +81,7 @@ enum venet_rx_stat {
  */
 struct venet_tx_slot {
 	struct sk_buff *skb;
+	struct xdp_frame *frame;
 	dma_addr_t dma;
 	u32 len;
 	bool page;
@@ -84,6 +104,7 @@ struct venet_tx_slot {
  *		them in order; so a chain that the host keeps for long keeps its
  *		memory, but not its place in the ring
  * @wake:	free slots from which on a stopped queue goes on
+ * @frames:	slots with a frame of XDP; same lock.  The pair's work reads it
  * @sync:	for @stat
  * @stat:	enum venet_tx_stat; same lock
  */
@@ -95,6 +116,7 @@ struct venet_tx {
 	struct list_head sent;
 	u32 tail;
 	u32 wake;
+	u32 frames;
 	struct u64_stats_sync sync;
 	u64 stat[VENET_TX_STATS];
 };
@@ -112,6 +134,15 @@ struct venet_tx {
  * @open:	a frame has begun and its last buffer is not there yet
  * @bad:	... and will be dropped
  * @pkt:	... and its packet descriptor
+ * @headroom:	bytes of a buffer in front of what the host writes; not 0 if
+ *		and only if these buffers are for an XDP program
+ * @room:	bytes of a buffer that the host may write
+ * @xdp:	frame under construction, instead of @skb, if @headroom.  There
+ *		is none if its data_hard_start is NULL
+ * @xdp_rxq:	what XDP has to know about the queue
+ * @xdp_tx:	frames that the program sends back, to be put into the ring
+ * @xdp_ntx:	... how many
+ * @xdp_flush:	frames were redirected in this poll
  * @sync:	for @stat
  * @stat:	enum venet_rx_stat
  */
@@ -127,6 +158,13 @@ struct venet_rx {
 	bool open;
 	bool bad;
 	u64 pkt;
+	u32 headroom;
+	u32 room;
+	struct xdp_buff xdp;
+	struct xdp_rxq_info xdp_rxq;
+	struct xdp_frame *xdp_tx[XDP_BULK_QUEUE_SIZE];
+	u32 xdp_ntx;
+	bool xdp_flush;
 	struct u64_stats_sync sync;
 	u64 stat[VENET_RX_STATS];
 };
@@ -137,7 +175,8 @@ struct venet_rx {
  * @index:	number of the pair, and of its queues
  * @napi:	poll of both halves
  * @poll:	its claim on the lane
- * @refill:	polls again when there was no memory
+ * @refill:	polls again when there was no memory, and while XDP's frames wait
+ *		for their completion
  * @tx:		transmit half
  * @rx:		receive half
  * @dim:	adaptive-rx; the pair's poll, and its own work
@@ -192,6 +231,8 @@ struct venet_rss_state {
  * @running:	queues exist and packets flow; rtnl.  Polls read it under the tx
  *		lock
  * @lent:	the host did not give back what was sent when it stopped; rtnl
+ * @xdp_prog:	XDP program; changed under rtnl, polls use RCU.  There is one if
+ *		and only if the receive buffers have headroom
  */
 struct venet {
 	struct net_device *dev;
@@ -216,6 +257,7 @@ struct venet {
 	struct venet_rss_state rss;
 	bool running;
 	bool lent;
+	struct bpf_prog __rcu *xdp_prog;
 };
 
 static inline void venet_tx_count(struct venet_tx *tx, enum venet_tx_stat i,
@@ -247,6 +289,17 @@ bool venet_tx_idle(struct venet_pair *pair);
 void venet_tx_poll(struct venet_pair *pair, int budget);
 netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev);
 void venet_tx_stats(struct venet_tx *tx, u64 *stat);
+/* ... under the tx lock */
+u32 venet_tx_free_slots(const struct venet_tx *tx);
+void venet_tx_reap(struct venet_pair *pair, int budget);
+void venet_tx_publish(struct venet_tx *tx);
+void venet_tx_stop(struct venet_pair *pair, struct netdev_queue *txq);
+void venet_tx_unmap(struct device *dma_dev, const struct venet_tx_piece *piece);
+void *venet_tx_inline(struct venet_tx *tx, u64 pkt);
+void venet_tx_put_inline(struct venet_tx *tx, u32 len, u64 pkt);
+struct venet_tx_slot *venet_tx_put(struct venet_tx *tx,
+				   const struct venet_tx_piece *piece, u32 n,
+				   u64 pkt);
 
 /* rx.c */
 int venet_rx_create(struct venet_pair *pair);
@@ -255,6 +308,18 @@ void venet_rx_free(struct venet_pair *pair, bool released);
 int venet_rx_fill(struct venet_pair *pair, gfp_t gfp, bool *kick);
 int venet_rx_poll(struct venet_pair *pair, int budget);
 void venet_rx_stats(struct venet_rx *rx, u64 *stat);
+
+/* xdp.c */
+void venet_xdp_layout(struct venet_pair *pair);
+int venet_xdp_register(struct venet_pair *pair);
+void venet_xdp_unregister(struct venet_rx *rx);
+bool venet_xdp_add(struct venet_rx *rx, struct page *page, u32 len);
+struct sk_buff *venet_xdp_run(struct venet_pair *pair);
+void venet_xdp_flush(struct venet_pair *pair);
+void venet_xdp_await(struct venet_pair *pair);
+int venet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
+		   u32 flags);
+int venet_bpf(struct net_device *dev, struct netdev_bpf *bpf);
 
 /* coalesce.c */
 void venet_coalesce_init(struct venet_pair *pair);
@@ -283,6 +348,7 @@ int venet_rx_mode_tell(struct venet *v);
 void venet_set_rx_mode(struct net_device *dev);
 void venet_rx_mode_init(struct venet *v);
 void venet_rx_mode_exit(struct venet *v);
+
 /* rss.c */
 void venet_rss_init(struct venet *v);
 int venet_rss_start(struct venet *v);
