@@ -6,6 +6,8 @@
  *	  traffic put HOST PORT MB SEED		TCP: we send, the server checks
  *	  traffic get HOST PORT MB SEED		TCP: the server sends, we check
  *	  traffic udp HOST PORT COUNT MAX SEED	datagrams of 1..MAX bytes, echoed
+ *	  traffic uso HOST PORT COUNT SIZE SEED	COUNT times 16 datagrams of SIZE bytes,
+ *						which are for others to segment, echoed
  *
  * The flow's own end can be chosen: TRAFFIC_FROM="ADDRESS PORT" in the environment.
  *
@@ -18,6 +20,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -30,6 +33,7 @@
 
 #define CHUNK		(256u << 10)
 #define UDP_MAX		65000u
+#define SEGMENTS	16u	/* datagrams that are sent as one */
 #define STALL_SECONDS	120	/* nothing moved for so long: give up */
 
 struct ask {
@@ -349,6 +353,42 @@ static int udp_client(char **argv)
 	return lost != 0;
 }
 
+static int uso_client(char **argv)
+{
+	uint64_t count = strtoull(argv[2], NULL, 0);
+	int size = atoi(argv[3]);
+	uint64_t seed = strtoull(argv[4], NULL, 0);
+	int fd = client_socket(SOCK_DGRAM, argv[0], atoi(argv[1]));
+	static unsigned char out[UDP_MAX + 8], in[UDP_MAX];
+	uint64_t n, i;
+
+	if (size < 1 || size * SEGMENTS > UDP_MAX)
+		return 2;
+	if (setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)))
+		die("UDP_SEGMENT");
+	for (n = 0; n < count; n++) {
+		for (i = 0; i < size * SEGMENTS; i += sizeof(uint64_t)) {
+			uint64_t w = word(seed + n, i);
+
+			memcpy(out + i, &w, sizeof(w));
+		}
+		if (send(fd, out, size * SEGMENTS, 0) != (ssize_t)(size * SEGMENTS))
+			die("send");
+		for (i = 0; i < SEGMENTS; i++) {
+			if (await(fd, POLLIN, 20) ||
+			    recv(fd, in, sizeof(in), 0) != size ||
+			    memcmp(in, out + i * size, size)) {
+				printf("datagram %llu of burst %llu is lost or wrong\n",
+				       (unsigned long long)i, (unsigned long long)n);
+				return 1;
+			}
+		}
+	}
+	printf("%llu bursts of %u datagrams\n", (unsigned long long)count,
+	       SEGMENTS);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "serve"))
@@ -359,6 +399,8 @@ int main(int argc, char **argv)
 		return tcp_client(0, argv + 2);
 	if (argc == 7 && !strcmp(argv[1], "udp"))
 		return udp_client(argv + 2);
+	if (argc == 7 && !strcmp(argv[1], "uso"))
+		return uso_client(argv + 2);
 	fprintf(stderr, "usage: see the head of traffic.c\n");
 	return 2;
 }

@@ -183,6 +183,40 @@ for what in "tx off" "tso off" "sg off"; do
 done
 ethtool -K v0 tx on sg on tso on | comment
 traffic "offloads on again" 16
+
+# UDP that the sender leaves unsegmented: 50 bursts of 16 datagrams, each echoed
+in_g "$TRAFFIC" serve "$PORT" >/dev/null 2>&1 &
+uso_server=$!
+uso_from_g()
+{
+	in_g "$TRAFFIC" uso "$1" "$PORT" 50 1400 3
+}
+uso_from_host()
+{
+	"$TRAFFIC" uso "$1" "$PORT" 50 1400 4
+}
+# uso SIDE HOST COUNTER MIN MAX NAME: as many frames pass, all datagrams are right
+uso()
+{
+	local frames
+	frames=$(net_stat v0 "$3")
+	passes "USO, $6" "uso_from_$1" "$2"
+	frames=$(($(net_stat v0 "$3") - frames))
+	is "$((frames >= $4 && frames <= $5))" 1 "USO, $6: 800 datagrams were $frames frames"
+}
+passes "guest's end: the server of datagrams runs" await "server" uso_from_host $G4
+uso g $H4 rx_packets 50 99 "sent by the guest, IPv4"
+uso g $H6 rx_packets 50 99 "sent by the guest, IPv6"
+uso host $G4 tx_packets 50 99 "sent by the host, IPv4"
+uso host $G6 tx_packets 50 99 "sent by the host, IPv6"
+in_g ethtool -K "$nic" tx-udp-segmentation off | comment
+uso g $H4 rx_packets 800 899 "turned off in the guest"
+in_g ethtool -K "$nic" tx-udp-segmentation on | comment
+ethtool -K v0 tx-udp-segmentation off | comment
+uso host $G4 tx_packets 800 899 "turned off on the host"
+ethtool -K v0 tx-udp-segmentation on | comment
+kill $uso_server
+
 passes "rings of 64 descriptors" in_g ethtool -G "$nic" rx 64 tx 64
 traffic "rings of 64 descriptors" 16
 
