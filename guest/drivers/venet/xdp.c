@@ -201,14 +201,30 @@ static void xdp_discard(struct venet_rx *rx)
 	rx->xdp.data_hard_start = NULL;
 }
 
+/*
+ * A frame whose end the host did not deliver; no program has seen it.  Not by
+ * xdp_return_buff(), which is for polls only: outside of one a task has no BPF
+ * context for it to look at.
+ */
+static void xdp_discard_open(struct venet_rx *rx)
+{
+	struct xdp_buff *xdp = &rx->xdp;
+	const struct skb_shared_info *info = xdp_get_shared_info_from_buff(xdp);
+	u32 i, nr = xdp_buff_has_frags(xdp) ? info->nr_frags : 0;
+
+	for (i = 0; i < nr; i++)
+		page_pool_put_full_page(rx->pool, skb_frag_page(&info->frags[i]),
+					false);
+	page_pool_put_full_page(rx->pool, virt_to_page(xdp->data_hard_start),
+				false);
+	xdp->data_hard_start = NULL;
+}
+
 /* Nobody polls. */
 void venet_xdp_unregister(struct venet_rx *rx)
 {
-	local_bh_disable();
-	/* a frame whose end the host did not deliver */
 	if (rx->xdp.data_hard_start)
-		xdp_discard(rx);
-	local_bh_enable();
+		xdp_discard_open(rx);
 	xdp_rxq_info_unreg(&rx->xdp_rxq);
 }
 
