@@ -122,6 +122,9 @@ void venet_tx_reap(struct venet_pair *pair, int budget)
 	struct vbus_ioq_desc d;
 	u32 n;
 
+	/* netpoll: no pool takes the pages of XDP's frames back then */
+	if (tx->frames && irqs_disabled())
+		return;
 	xdp_frame_bulk_init(&bulk);
 	rcu_read_lock();	/* for the bulk's sake */
 	for (n = 0; n < tx->q->size; n++) {
