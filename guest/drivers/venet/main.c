@@ -603,8 +603,9 @@ static int venet_resume(struct vbus_device *vdev)
 	if (!err && netif_running(v->dev))
 		err = venet_up(v);
 	if (!err) {
-		venet_link_update(v, &info);
+		/* first: the MTU of a device that is detached cannot change */
 		netif_device_attach(v->dev);
+		venet_link_update(v, &info);
 	}
 	rtnl_unlock();
 	return err;
