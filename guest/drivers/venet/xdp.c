@@ -446,6 +446,12 @@ static int xdp_set_prog(struct venet *v, struct bpf_prog *prog,
 	venet_down(v);
 	xdp_use(v, prog);
 	err = venet_up(v);
+	/* a program must be able to go: its link, or process, is gone already */
+	if (err && !prog) {
+		netdev_err(v->dev, "cannot restart without the XDP program: %d\n",
+			   err);
+		goto put;
+	}
 	if (err) {
 		NL_SET_ERR_MSG(extack, "cannot restart the queues");
 		xdp_use(v, old);
