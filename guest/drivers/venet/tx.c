@@ -16,7 +16,16 @@
 /* Descriptors that may be put: each takes a place in the ring and a slot. */
 u32 venet_tx_free_slots(const struct venet_tx *tx)
 {
-	return min(tx->q->size - (tx->q->sub.next - tx->tail), tx->nfree);
+	return min(tx->q->size - (tx->q->sub.next - (u32)tx->tail), tx->nfree);
+}
+
+/*
+ * A position of the submission ring, from the tail on, as one that never comes
+ * again: the host may keep a chain while the ring's own ones wrap.
+ */
+static u64 tx_position(const struct venet_tx *tx, u32 pos)
+{
+	return tx->tail + (pos - (u32)tx->tail);
 }
 
 /* Take a slot; there is one. */
@@ -50,7 +59,7 @@ static void tx_sent(struct venet_tx *tx, u16 id, u32 count)
 	struct venet_tx_slot *head = &tx->slot[id];
 
 	head->count = count;
-	head->end = tx->q->sub.next;
+	head->end = tx_position(tx, tx->q->sub.next);
 	list_add_tail(&head->node, &tx->sent);
 }
 
@@ -64,8 +73,7 @@ static void tx_release(struct venet_tx *tx, struct venet_tx_slot *head,
 	u32 i;
 
 	list_del(&head->node);
-	if ((s32)(head->end - tx->tail) > 0)
-		tx->tail = head->end;
+	tx->tail = max(tx->tail, head->end);
 	for (i = 0; i < head->count; i++) {
 		slot = &tx->slot[id];
 		tx_unmap(dma_dev, slot->dma, slot->len, slot->page);
@@ -100,7 +108,7 @@ static void tx_complete(struct venet_tx *tx, const struct vbus_ioq_desc *d,
 	if (d->flags & VBUS_DESC_F_ERROR)
 		venet_tx_count(tx, VENET_TX_HOST_ERRORS, 1);
 	if (d->id >= tx->q->size || !tx->slot[d->id].count ||
-	    (s32)(tx->q->sub.pos - tx->slot[d->id].end) < 0) {
+	    tx->slot[d->id].end > tx_position(tx, tx->q->sub.pos)) {
 		venet_tx_count(tx, VENET_TX_HOST_ERRORS, 1);
 		return;
 	}
