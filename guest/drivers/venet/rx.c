@@ -304,7 +304,10 @@ static void rx_pool_destroy(struct venet_rx *rx, bool lost)
 {
 	if (rx->headroom)
 		venet_xdp_unregister(rx);
-	if (!lost)
+	if (lost)
+		/* pages of it in the stack come back when we may be gone */
+		vbus_compat_pool_forget_napi(rx->pool);
+	else
 		page_pool_destroy(rx->pool);
 	rx->pool = NULL;
 }
