@@ -11,6 +11,7 @@
 #include <linux/netfilter.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
+#include <net/dst.h>
 #include "venet.h"
 
 /* Descriptors that may be put: each takes a place in the ring and a slot. */
@@ -425,6 +426,7 @@ netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev)
 			goto drop;
 		/* it may stay with us for long: it is nobody's from now on */
 		skb_orphan(skb);
+		skb_dst_drop(skb);
 		nf_reset_ct(skb);
 	}
 	u64_stats_update_begin(&tx->sync);
