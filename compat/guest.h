@@ -104,6 +104,16 @@ static inline void vbus_compat_pool_napi(struct page_pool_params *params,
 #endif
 }
 
+/* ... unless the pool outlives the NAPI instance, which does not run */
+static inline void vbus_compat_pool_forget_napi(struct page_pool *pool)
+{
+#ifdef VBUS_HAVE_PP_NAPI
+	WRITE_ONCE(pool->p.napi, NULL);
+#else
+	(void)pool;
+#endif
+}
+
 /* 6.3: a net device says what it can do for XDP; before it is registered */
 static inline void vbus_compat_xdp_features(struct net_device *dev)
 {

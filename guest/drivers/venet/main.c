@@ -530,6 +530,8 @@ static int venet_probe(struct vbus_device *vdev)
 	if (!ether_addr_equal(dev->dev_addr, info.mac))
 		venet_tell_mac(v, dev->dev_addr);
 	netif_carrier_off(dev);
+	/* like after venet_down(): XDP of other devices may send while we open */
+	netif_tx_stop_all_queues(dev);
 	err = netif_set_real_num_queues(dev, v->active, v->active);
 	if (err)
 		goto free;
@@ -601,8 +603,9 @@ static int venet_resume(struct vbus_device *vdev)
 	if (!err && netif_running(v->dev))
 		err = venet_up(v);
 	if (!err) {
-		venet_link_update(v, &info);
+		/* first: the MTU of a device that is detached cannot change */
 		netif_device_attach(v->dev);
+		venet_link_update(v, &info);
 	}
 	rtnl_unlock();
 	return err;

@@ -62,7 +62,8 @@ static void rx_refill(struct venet_pair *pair)
 		venet_rx_count(rx, VENET_RX_STARVED, 1);
 		/* with buffers left the next packet tries again */
 		if (rx->nfree > rx->q->size / 2)
-			schedule_delayed_work(&pair->refill, RX_RETRY);
+			/* sooner than for XDP's sake */
+			mod_delayed_work(system_wq, &pair->refill, RX_RETRY);
 	}
 	if (kick) {
 		venet_rx_count(rx, VENET_RX_KICKS, 1);
@@ -304,7 +305,10 @@ static void rx_pool_destroy(struct venet_rx *rx, bool lost)
 {
 	if (rx->headroom)
 		venet_xdp_unregister(rx);
-	if (!lost)
+	if (lost)
+		/* pages of it in the stack come back when we may be gone */
+		vbus_compat_pool_forget_napi(rx->pool);
+	else
 		page_pool_destroy(rx->pool);
 	rx->pool = NULL;
 }

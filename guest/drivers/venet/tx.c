@@ -11,12 +11,22 @@
 #include <linux/netfilter.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
+#include <net/dst.h>
 #include "venet.h"
 
 /* Descriptors that may be put: each takes a place in the ring and a slot. */
 u32 venet_tx_free_slots(const struct venet_tx *tx)
 {
-	return min(tx->q->size - (tx->q->sub.next - tx->tail), tx->nfree);
+	return min(tx->q->size - (tx->q->sub.next - (u32)tx->tail), tx->nfree);
+}
+
+/*
+ * A position of the submission ring, from the tail on, as one that never comes
+ * again: the host may keep a chain while the ring's own ones wrap.
+ */
+static u64 tx_position(const struct venet_tx *tx, u32 pos)
+{
+	return tx->tail + (pos - (u32)tx->tail);
 }
 
 /* Take a slot; there is one. */
@@ -50,7 +60,7 @@ static void tx_sent(struct venet_tx *tx, u16 id, u32 count)
 	struct venet_tx_slot *head = &tx->slot[id];
 
 	head->count = count;
-	head->end = tx->q->sub.next;
+	head->end = tx_position(tx, tx->q->sub.next);
 	list_add_tail(&head->node, &tx->sent);
 }
 
@@ -64,8 +74,7 @@ static void tx_release(struct venet_tx *tx, struct venet_tx_slot *head,
 	u32 i;
 
 	list_del(&head->node);
-	if ((s32)(head->end - tx->tail) > 0)
-		tx->tail = head->end;
+	tx->tail = max(tx->tail, head->end);
 	for (i = 0; i < head->count; i++) {
 		slot = &tx->slot[id];
 		tx_unmap(dma_dev, slot->dma, slot->len, slot->page);
@@ -100,7 +109,7 @@ static void tx_complete(struct venet_tx *tx, const struct vbus_ioq_desc *d,
 	if (d->flags & VBUS_DESC_F_ERROR)
 		venet_tx_count(tx, VENET_TX_HOST_ERRORS, 1);
 	if (d->id >= tx->q->size || !tx->slot[d->id].count ||
-	    (s32)(tx->q->sub.pos - tx->slot[d->id].end) < 0) {
+	    tx->slot[d->id].end > tx_position(tx, tx->q->sub.pos)) {
 		venet_tx_count(tx, VENET_TX_HOST_ERRORS, 1);
 		return;
 	}
@@ -122,6 +131,9 @@ void venet_tx_reap(struct venet_pair *pair, int budget)
 	struct vbus_ioq_desc d;
 	u32 n;
 
+	/* netpoll: no pool takes the pages of XDP's frames back then */
+	if (tx->frames && irqs_disabled())
+		return;
 	xdp_frame_bulk_init(&bulk);
 	rcu_read_lock();	/* for the bulk's sake */
 	for (n = 0; n < tx->q->size; n++) {
@@ -414,6 +426,7 @@ netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev)
 			goto drop;
 		/* it may stay with us for long: it is nobody's from now on */
 		skb_orphan(skb);
+		skb_dst_drop(skb);
 		nf_reset_ct(skb);
 	}
 	u64_stats_update_begin(&tx->sync);

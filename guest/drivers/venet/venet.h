@@ -76,7 +76,7 @@ struct venet_tx_piece {
  * @page:	the mapping is of a page
  * @next:	next one of the chain, or of those that are free
  * @count:	of the first of a chain: how many it has.  Else 0
- * @end:	... position behind the chain
+ * @end:	... position behind the chain, like @tail of struct venet_tx
  * @node:	... entry of tx->sent
  */
 struct venet_tx_slot {
@@ -87,7 +87,7 @@ struct venet_tx_slot {
 	bool page;
 	u16 next;
 	u16 count;
-	u32 end;
+	u64 end;
 	struct list_head node;
 };
 
@@ -99,7 +99,8 @@ struct venet_tx_slot {
  * @nfree:	number of them; same lock.  There is one for each descriptor of the
  *		ring, so the ring of completions cannot overflow
  * @sent:	chains that are not answered, oldest first; same lock
- * @tail:	the oldest position that is not free; same lock.  A chain that is
+ * @tail:	the oldest position that is not free, as tx.c counts them: they do
+ *		not wrap; same lock.  A chain that is
  *		answered frees its own and all before it, since the host takes
  *		them in order; so a chain that the host keeps for long keeps its
  *		memory, but not its place in the ring
@@ -114,7 +115,7 @@ struct venet_tx {
 	u16 free;
 	u32 nfree;
 	struct list_head sent;
-	u32 tail;
+	u64 tail;
 	u32 wake;
 	u32 frames;
 	struct u64_stats_sync sync;

@@ -29,7 +29,7 @@
 
 /* Transmit */
 
-/* Find the pieces of @frame.  Returns how many, or -ENOMEM: nothing is mapped. */
+/* Find the pieces of @frame.  Returns how many, or -errno: nothing is mapped. */
 static int xdp_map(struct device *dma_dev, struct xdp_frame *frame,
 		   struct venet_tx_piece *piece)
 {
@@ -40,6 +40,9 @@ static int xdp_map(struct device *dma_dev, struct xdp_frame *frame,
 		info = xdp_get_shared_info_from_frame(frame);
 		nr = info->nr_frags;
 	}
+	/* depends on the kernel's MAX_SKB_FRAGS */
+	if (nr >= VENET_CHAIN_MAX)
+		return -EMSGSIZE;
 	for (n = 0; n <= nr; n++) {
 		const skb_frag_t *frag = n ? &info->frags[n - 1] : NULL;
 
@@ -66,7 +69,7 @@ unmap:
 static bool xdp_put(struct venet_tx *tx, struct device *dma_dev,
 		    struct xdp_frame *frame, u32 len)
 {
-	struct venet_tx_piece piece[MAX_SKB_FRAGS + 1];
+	struct venet_tx_piece piece[VENET_CHAIN_MAX];
 	int n;
 
 	if (len < ETH_HLEN || len > VENET_FRAME_MAX)
@@ -95,7 +98,6 @@ static int xdp_send(struct venet_pair *pair, struct xdp_frame **frames, int n,
 	u32 len, bytes = 0;
 	int i = 0;
 
-	BUILD_BUG_ON(MAX_SKB_FRAGS + 1 > VENET_CHAIN_MAX);
 	__netif_tx_lock(txq, smp_processor_id());
 	/* venet_down() stopped it; there is none if it was never in use */
 	if (!tx->q || netif_tx_queue_stopped(txq))
@@ -201,14 +203,30 @@ static void xdp_discard(struct venet_rx *rx)
 	rx->xdp.data_hard_start = NULL;
 }
 
+/*
+ * A frame whose end the host did not deliver; no program has seen it.  Not by
+ * xdp_return_buff(), which is for polls only: outside of one a task has no BPF
+ * context for it to look at.
+ */
+static void xdp_discard_open(struct venet_rx *rx)
+{
+	struct xdp_buff *xdp = &rx->xdp;
+	const struct skb_shared_info *info = xdp_get_shared_info_from_buff(xdp);
+	u32 i, nr = xdp_buff_has_frags(xdp) ? info->nr_frags : 0;
+
+	for (i = 0; i < nr; i++)
+		page_pool_put_full_page(rx->pool, skb_frag_page(&info->frags[i]),
+					false);
+	page_pool_put_full_page(rx->pool, virt_to_page(xdp->data_hard_start),
+				false);
+	xdp->data_hard_start = NULL;
+}
+
 /* Nobody polls. */
 void venet_xdp_unregister(struct venet_rx *rx)
 {
-	local_bh_disable();
-	/* a frame whose end the host did not deliver */
 	if (rx->xdp.data_hard_start)
-		xdp_discard(rx);
-	local_bh_enable();
+		xdp_discard_open(rx);
 	xdp_rxq_info_unreg(&rx->xdp_rxq);
 }
 
@@ -238,7 +256,9 @@ bool venet_xdp_add(struct venet_rx *rx, struct page *page, u32 len)
 		info->nr_frags = 0;
 		info->xdp_frags_size = 0;
 	}
-	if (unlikely(info->nr_frags == MAX_SKB_FRAGS)) {
+	/* with large pages, or many fragments, the length is the limit */
+	if (unlikely(info->nr_frags == MAX_SKB_FRAGS ||
+		     xdp_get_buff_len(xdp) + len > VENET_FRAME_MAX)) {
 		venet_rx_count(rx, VENET_RX_HOST_ERRORS, 1);
 		rx->bad = true;
 		return false;
@@ -430,6 +450,12 @@ static int xdp_set_prog(struct venet *v, struct bpf_prog *prog,
 	venet_down(v);
 	xdp_use(v, prog);
 	err = venet_up(v);
+	/* a program must be able to go: its link, or process, is gone already */
+	if (err && !prog) {
+		netdev_err(v->dev, "cannot restart without the XDP program: %d\n",
+			   err);
+		goto put;
+	}
 	if (err) {
 		NL_SET_ERR_MSG(extack, "cannot restart the queues");
 		xdp_use(v, old);
