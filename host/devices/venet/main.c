@@ -82,13 +82,8 @@ static void venet_halt(struct venet_host *venet)
  */
 static u32 venet_stop(struct venet_host *venet)
 {
-	u32 i;
-
 	venet_halt(venet);
-	for (i = 0; i < venet->pairs; i++)
-		if (!venet_loans_settle(venet->pair[i].loans))
-			return VBUS_EBUSY;
-	return VBUS_OK;
+	return venet_loans_settle(venet) ? VBUS_OK : VBUS_EBUSY;
 }
 
 static void venet_close(struct vbus_device *dev)
