@@ -148,7 +148,8 @@ static u32 venet_start(struct venet_host *venet, const void *in, size_t len)
 	venet_steer_start(venet);
 	WRITE_ONCE(venet->features, features);
 	WRITE_ONCE(venet->active, pairs);
-	WRITE_ONCE(venet->running, true);
+	/* orders what START says before @running; see venet_start_xmit() */
+	smp_store_release(&venet->running, true);
 	netif_tx_wake_all_queues(venet->netdev);
 	if (READ_ONCE(venet->link))
 		netif_carrier_on(venet->netdev);
