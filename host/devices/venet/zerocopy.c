@@ -373,7 +373,7 @@ struct sk_buff *venet_loans_packet(struct vbus_queue *q,
 		return NULL;
 	if (venet_loan_fill(q, c, skb) && venet_loan_parsed(venet->netdev, skb))
 		return skb;
-	kfree_skb(skb);
+	consume_skb(skb);
 	venet_loans_count(loans->stats, &loans->stats->refused, 1);
 	return NULL;
 }
