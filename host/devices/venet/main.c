@@ -2,8 +2,9 @@
 /*
  * venet device class: what the core calls.  Protocol: uapi/vbus/venet.h.
  *
- * Locking: vbus_config_lock for alloc, free, enable and disable; bus->lock for
- * everything a guest asks for.  The RTNL must not be taken under bus->lock.
+ * Locking: vbus_config_lock for alloc, enable and disable; none for free, which
+ * waits for work that takes it; bus->lock for everything a guest asks for.  The
+ * RTNL must not be taken under bus->lock.
  */
 #define pr_fmt(fmt) "vbus_venet: " fmt
 
