@@ -355,7 +355,7 @@ static inline void vbus_queue_wake(struct vbus_queue *q)
  * @type:	type string that guests see
  * @attrs:	configfs attributes, in addition to the common ones
  * @alloc:	make an inert device.  vbus_config_lock is held
- * @free:	undo alloc
+ * @free:	undo alloc.  No lock is held; may sleep
  * @enable:	make it live for the host.  vbus_config_lock is held, bus->lock
  *		not; may sleep and take the RTNL
  * @disable:	undo enable; no guest has it open

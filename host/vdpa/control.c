@@ -15,6 +15,8 @@
 
 #include "vbus_vdpa.h"
 
+#define VBUS_CTL_MS	100	/* requests may take that long, then others go first */
+
 static int vbus_ctl_add(struct vbus_vdpa *v, struct vbus_ctl *ctl,
 			const struct vring_desc *desc)
 {
@@ -154,10 +156,13 @@ static void vbus_vdpa_stick(struct vbus_vdpa *v)
  * vbus_vdpa_control() - answer the requests on the control channel
  * @v:		device; its lock is held
  *
- * Work is bounded by the size of the queue; each request rings again.
+ * Work is bounded by the size of the queue, and by time: a request may sleep, and
+ * the VMM waits for the lock, where no signal reaches it.  What is left is done by
+ * the work item; each request rings again.
  */
 void vbus_vdpa_control(struct vbus_vdpa *v)
 {
+	unsigned long until = jiffies + msecs_to_jiffies(VBUS_CTL_MS);
 	struct vbus_vdpa_vq *vq = &v->vq[0];
 	struct vbus_ctl *ctl = &v->ctl;
 	size_t len;
@@ -174,6 +179,10 @@ void vbus_vdpa_control(struct vbus_vdpa *v)
 		err = vbus_ctl_next(v, vq, &head);
 		if (err <= 0)
 			break;
+		if (time_after(jiffies, until)) {
+			queue_work(system_unbound_wq, &v->work);
+			break;
+		}
 		len = 0;
 		err = vbus_ctl_gather(v, vq, head, ctl);
 		if (!err) {

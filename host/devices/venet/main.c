@@ -2,8 +2,9 @@
 /*
  * venet device class: what the core calls.  Protocol: uapi/vbus/venet.h.
  *
- * Locking: vbus_config_lock for alloc, free, enable and disable; bus->lock for
- * everything a guest asks for.  The RTNL must not be taken under bus->lock.
+ * Locking: vbus_config_lock for alloc, enable and disable; none for free, which
+ * waits for work that takes it; bus->lock for everything a guest asks for.  The
+ * RTNL must not be taken under bus->lock.
  */
 #define pr_fmt(fmt) "vbus_venet: " fmt
 
@@ -82,13 +83,8 @@ static void venet_halt(struct venet_host *venet)
  */
 static u32 venet_stop(struct venet_host *venet)
 {
-	u32 i;
-
 	venet_halt(venet);
-	for (i = 0; i < venet->pairs; i++)
-		if (!venet_loans_settle(venet->pair[i].loans))
-			return VBUS_EBUSY;
-	return VBUS_OK;
+	return venet_loans_settle(venet) ? VBUS_OK : VBUS_EBUSY;
 }
 
 static void venet_close(struct vbus_device *dev)
@@ -153,7 +149,8 @@ static u32 venet_start(struct venet_host *venet, const void *in, size_t len)
 	venet_steer_start(venet);
 	WRITE_ONCE(venet->features, features);
 	WRITE_ONCE(venet->active, pairs);
-	WRITE_ONCE(venet->running, true);
+	/* orders what START says before @running; see venet_start_xmit() */
+	smp_store_release(&venet->running, true);
 	netif_tx_wake_all_queues(venet->netdev);
 	if (READ_ONCE(venet->link))
 		netif_carrier_on(venet->netdev);

@@ -167,14 +167,17 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	struct venet_pair *pair = &venet->pair[index];
 	struct netdev_queue *txq = netdev_get_tx_queue(netdev, index);
 	struct vbus_queue *q = rcu_dereference_bh(pair->rx);
-	bool hashed = READ_ONCE(venet->features) & VENET_F_RX_HASH;
 	struct venet_rx_head head;
+	bool hashed;
 	u64 meta;
 	int err;
 	u32 len, n;
 
-	if (unlikely(!q || !READ_ONCE(q->live) || !READ_ONCE(venet->running)))
+	/* the features are those of the START that @running came from */
+	if (unlikely(!q || !READ_ONCE(q->live) ||
+		     !smp_load_acquire(&venet->running)))
 		goto err_drop;
+	hashed = READ_ONCE(venet->features) & VENET_F_RX_HASH;
 	if (unlikely(!venet_filter_wants(venet, skb))) {
 		if (!netdev_xmit_more())
 			venet_rx_publish(q);

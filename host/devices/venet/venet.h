@@ -209,7 +209,7 @@ void venet_steer_close(struct venet_host *venet);
 
 struct venet_loans *venet_loans_create(struct vbus_queue *q);
 void venet_loans_detach(struct venet_loans *loans);
-bool venet_loans_settle(struct venet_loans *loans);
+bool venet_loans_settle(const struct venet_host *venet);
 
 /* netdev.c */
 int venet_netdev_create(struct venet_host *venet);

@@ -202,18 +202,29 @@ void venet_loans_detach(struct venet_loans *loans)
 
 /**
  * venet_loans_settle() - give what is out a moment to come back
- * @loans:	of a queue that nobody serves; may be NULL
+ * @venet:	device that does not run; bus->lock is held
  *
- * Sleeps for VENET_LOANS_WAIT_MS at most.
+ * Sleeps for VENET_LOANS_WAIT_MS at most, whatever the number of queues.
  *
  * Return: true if nothing is out.
  */
-bool venet_loans_settle(struct venet_loans *loans)
+bool venet_loans_settle(const struct venet_host *venet)
 {
-	return !loans ||
-	       wait_var_event_timeout(&loans->refs,
-				      refcount_read(&loans->refs) == 1,
-				      msecs_to_jiffies(VENET_LOANS_WAIT_MS));
+	long left = msecs_to_jiffies(VENET_LOANS_WAIT_MS);
+	struct venet_loans *loans;
+	u32 i;
+
+	for (i = 0; i < venet->pairs; i++) {
+		loans = venet->pair[i].loans;
+		if (!loans)
+			continue;
+		left = wait_var_event_timeout(&loans->refs,
+					      refcount_read(&loans->refs) == 1,
+					      left);
+		if (!left)
+			return false;
+	}
+	return true;
 }
 
 /* Is a chain out?  Then no completion may answer for all before it. */
@@ -362,7 +373,7 @@ struct sk_buff *venet_loans_packet(struct vbus_queue *q,
 		return NULL;
 	if (venet_loan_fill(q, c, skb) && venet_loan_parsed(venet->netdev, skb))
 		return skb;
-	kfree_skb(skb);
+	consume_skb(skb);
 	venet_loans_count(loans->stats, &loans->stats->refused, 1);
 	return NULL;
 }
