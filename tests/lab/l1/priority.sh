@@ -263,6 +263,14 @@ in_guest e 'cat >/tmp/move <<-END
 both_lanes e 24 "interrupts move all the time"
 is "$(($(in_guest e 'cat /tmp/moves') > 20))" 1 "they moved: $(in_guest e 'cat /tmp/moves') times"
 note "host: $(lane_stat b3 0 outranked) interrupts of lane 0 not raised, $(lane_stat b3 1 outranked) of lane 1"
+# each packet costs the worker a walk over a thousand filters
+{
+	echo "qdisc add dev v1 clsact"
+	for ((n = 1; n <= 1000; n++)); do
+		echo "filter add dev v1 ingress pref $n u32 match u32 0xfedcba98 0xffffffff at 0"
+	done
+} >/tmp/dear
+passes "filters that make a packet dear" tc -batch /tmp/dear
 in_guest e "rm /tmp/move
 	setsid frames send $(nic e 1) 2147483647 60 mac=$(ip netns exec peer cat /sys/class/net/eth0/address) </dev/null >/dev/null 2>&1 &"
 is_class()
@@ -277,6 +285,7 @@ little_work_makes()
 }
 passes "a flood takes the real-time class from a worker" await "demoted" is_class "TS -8 -"
 in_guest e killall frames
+tc qdisc del dev v1 clsact
 passes "it gets it back when there is less to do" await "promoted" little_work_makes "FF - 1"
 guest_stop e
 
