@@ -134,11 +134,28 @@ static void s_headers(void)
 	say(tx_result());
 }
 
-/* A frame for an interface that keeps it. */
+/* The bridge takes a moment to notice the carrier, and drops before that. */
+static void await_forwarding(void)
+{
+	char path[80], state = 0;
+	int file, ms;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/brport/state", ifname);
+	for (ms = 0; state != '3' && ms < PATIENCE_MS; ms += 10) {
+		poll(NULL, 0, 10);
+		file = open(path, O_RDONLY);
+		if (file < 0 || read(file, &state, 1) != 1)
+			say("no bridge");
+		close(file);
+	}
+}
+
+/* Frames for an interface that keeps them. */
 static void send_out(unsigned int n)
 {
 	static const uint8_t to[6] = { 2, 0, 0, 0, 0, 0x99 };
 
+	await_forwarding();
 	frame(at(BUF), 4000);
 	memcpy(at(BUF), to, sizeof(to));
 	while (n--)
