@@ -119,8 +119,9 @@ static inline enum vbus_evq_push vbus_evq_push(struct vbus_evq_prod *p, u32 sig)
 			     sig | vbus_evq_phase(pos, p->slots));
 	p->last[sig] = ++p->pos;
 	/*
-	 * C: orders the entry before the look at the armed position; pairs
-	 * with D in shm_signal_arm(), called by vbus_evq_arm().
+	 * C: orders the entry before the looks at the armed position and, in
+	 * vbus_evq_awake(), at who is awake; pairs with D in shm_signal_arm(),
+	 * called by vbus_evq_arm(), and with T in vbus_evq_doze().
 	 */
 	ring_mb();
 	return shm_signal_due(&p->q->arm, pos, pos + 1) ? VBUS_EVQ_SIGNAL :
@@ -135,6 +136,20 @@ static inline bool vbus_evq_unconsumed(struct vbus_evq_prod *p)
 {
 	vbus_evq_update_cons(p);
 	return p->pos != p->cons;
+}
+
+/**
+ * vbus_evq_awake() - will the consumer look by itself before it sleeps?
+ * @p:		state
+ *
+ * Only after vbus_evq_push() said VBUS_EVQ_SIGNAL: its barrier C orders the entry
+ * before this.
+ *
+ * Return: true if so, or if it says so: the signal may wait for a bounded time.
+ */
+static inline bool vbus_evq_awake(const struct vbus_evq_prod *p)
+{
+	return ring_load32(&p->q->awake);
 }
 
 /**
@@ -215,6 +230,37 @@ static inline u32 vbus_evq_take(struct vbus_evq_cons *c, u16 *sig, u32 max)
 static inline bool vbus_evq_arm(struct vbus_evq_cons *c)
 {
 	shm_signal_arm(&c->q->arm, c->pos);
+	return !vbus_evq_ready(c);
+}
+
+/**
+ * vbus_evq_stay_awake() - say that we look before we sleep, or that we do not
+ * @c:		state
+ * @awake:	vbus_evq_doze() will be called before the CPU sleeps
+ *
+ * Before vbus_evq_arm(), whose barrier D orders a "not" before the second look;
+ * true at any time.
+ */
+static inline void vbus_evq_stay_awake(struct vbus_evq_cons *c, bool awake)
+{
+	ring_store32(&c->q->awake, awake);
+}
+
+/**
+ * vbus_evq_doze() - an armed consumer that was awake goes to sleep
+ * @c:		state
+ *
+ * Return: true if it may, false if there is an entry already.
+ */
+static inline bool vbus_evq_doze(struct vbus_evq_cons *c)
+{
+	ring_store32(&c->q->awake, 0);
+	/*
+	 * T: orders the word before the look at the next entry; pairs with C in
+	 * vbus_evq_push().  Without it the producer could keep the signal of an
+	 * entry back that we have not seen.
+	 */
+	ring_mb();
 	return !vbus_evq_ready(c);
 }
 

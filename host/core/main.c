@@ -11,6 +11,7 @@ static_assert(sizeof(struct vbus_evq) == 128);
 static_assert(offsetof(struct vbus_evq, cons) == 64);
 static_assert(offsetof(struct vbus_evq, arm) == 68);
 static_assert(offsetof(struct vbus_evq, active) == 72);
+static_assert(offsetof(struct vbus_evq, awake) == 76);
 static_assert(offsetof(struct vbus_evq, slot) == 128);
 static_assert(sizeof(struct vbus_desc) == 16);
 static_assert(offsetof(struct vbus_desc, flags) == 14);

@@ -352,6 +352,47 @@ static void arm_works_at_the_wrap(void **state)
 	}
 }
 
+static void zeroed_memory_is_asleep(void **state)
+{
+	(void)state;
+	assert_int_equal(vbus_evq_push(&t.prod, 1), VBUS_EVQ_SIGNAL);
+	assert_false(vbus_evq_awake(&t.prod));
+}
+
+static void awake_until_it_dozes(void **state)
+{
+	(void)state;
+	awake();
+	vbus_evq_stay_awake(&t.cons, true);
+	assert_true(vbus_evq_arm(&t.cons));
+	assert_true(vbus_evq_awake(&t.prod));
+	assert_true(vbus_evq_doze(&t.cons));
+	assert_int_equal(vbus_evq_push(&t.prod, 1), VBUS_EVQ_SIGNAL);
+	assert_false(vbus_evq_awake(&t.prod));
+}
+
+static void entry_kept_back_must_not_be_slept_on(void **state)
+{
+	(void)state;
+	awake();
+	vbus_evq_stay_awake(&t.cons, true);
+	assert_true(vbus_evq_arm(&t.cons));
+	assert_int_equal(vbus_evq_push(&t.prod, 1), VBUS_EVQ_SIGNAL);
+	assert_true(vbus_evq_awake(&t.prod));
+	assert_false(vbus_evq_doze(&t.cons));
+}
+
+static void arming_asleep_needs_no_doze(void **state)
+{
+	(void)state;
+	awake();
+	vbus_evq_stay_awake(&t.cons, true);
+	vbus_evq_stay_awake(&t.cons, false);
+	assert_true(vbus_evq_arm(&t.cons));
+	assert_int_equal(vbus_evq_push(&t.prod, 1), VBUS_EVQ_SIGNAL);
+	assert_false(vbus_evq_awake(&t.prod));
+}
+
 /* The consumer consumes and arms between any two accesses of a push. */
 static unsigned long act_at;
 static bool slept;
@@ -617,6 +658,10 @@ int main(void)
 		T(arming_twice_makes_one_signal),
 		T(stale_arm_never_signals),
 		T(arm_works_at_the_wrap),
+		T(zeroed_memory_is_asleep),
+		T(awake_until_it_dozes),
+		T(entry_kept_back_must_not_be_slept_on),
+		T(arming_asleep_needs_no_doze),
 		T(consumer_interleaved_with_push_at_each_step),
 		T(impossible_positions_are_lies),
 		T(position_before_the_first_is_a_lie),

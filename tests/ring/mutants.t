@@ -47,6 +47,8 @@ export TSAN_OPTIONS=halt_on_error=1:exitcode=66
 
 run "$bin/stress" -t 20 -T 5 -n 500000 evq
 result "$status" "with all barriers no event is lost"
+run "$bin/stress" -t 20 -T 5 -n 500000 doze
+result "$status" "with all barriers no event is lost when the consumer dozes off"
 run "$bin/stress" -t 20 -T 5 -n 500000 ioq
 result "$status" "with all barriers no descriptor is lost"
 run "$bin/stress-tsan" -t 20 -T 5 -n 100000 ioq
@@ -55,6 +57,7 @@ result "$status" "with all barriers the payload is no data race"
 for letter in A B C D; do
 	loses "$letter" evq
 done
+loses T doze
 for letter in G H; do
 	loses "$letter" ioq
 done

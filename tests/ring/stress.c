@@ -257,9 +257,13 @@ static void start_thread(pthread_t *t, void *(*fn)(void *), void *arg)
  * any order of its own: A, B, C and D are all there is.  After a burst of a few
  * pushes the producer waits until everything was seen, so the consumer is about
  * to sleep again and again just when something is pushed.
+ *
+ * Mode doze is the same with a consumer that says that it is awake when it arms,
+ * and dozes off afterwards, and a producer that rings only for one that sleeps.
  */
 
 static struct counts evq_counts;
+static bool evq_dozes;
 
 /* Where positions begin: at 0, or where they wrap soon. */
 static u32 start_pos(void)
@@ -302,7 +306,9 @@ static void *evq_consume(void *arg)
 			continue;
 		}
 		bell = bell_look(&m->bell);
-		if (vbus_evq_arm(&c)) {
+		if (evq_dozes)
+			vbus_evq_stay_awake(&c, true);
+		if (vbus_evq_arm(&c) && (!evq_dozes || vbus_evq_doze(&c))) {
 			evq_counts.sleeps++;
 			bell_wait(&m->bell, bell, "the consumer of events");
 		}
@@ -350,7 +356,7 @@ static void evq_mode(void)
 			res = vbus_evq_push(&p, sig);
 			i++;
 			count_push(&evq_counts, res);
-			if (res == VBUS_EVQ_SIGNAL)
+			if (res == VBUS_EVQ_SIGNAL && !(evq_dozes && vbus_evq_awake(&p)))
 				bell_ring(&m->bell);
 			spin(rnd() % 32);
 		}
@@ -881,11 +887,11 @@ static void lane_mode(void)
 
 static void __attribute__((noreturn)) usage(void)
 {
-	fprintf(stderr, "usage: stress [-n COUNT] [-t DEADLINE] [-T SECONDS] [-d ONE_STEP_IN] [-s SEED] [-f] [-p] [-w] evq|ioq|lane\n"
-			"  -T  evq, ioq: end after so many seconds, however much is done\n"
+	fprintf(stderr, "usage: stress [-n COUNT] [-t DEADLINE] [-T SECONDS] [-d ONE_STEP_IN] [-s SEED] [-f] [-p] [-w] evq|doze|ioq|lane\n"
+			"  -T  evq, doze, ioq: end after so many seconds, however much is done\n"
 			"  -f  sleep in the kernel, not in a loop\n"
 			"  -p  lane: host and guest are processes, with the memory at different addresses\n"
-			"  -w  evq, ioq: positions wrap at 2^32 on the way\n");
+			"  -w  evq, doze, ioq: positions wrap at 2^32 on the way\n");
 	exit(EXIT_CANNOT);
 }
 
@@ -935,7 +941,8 @@ int main(int argc, char **argv)
 	begin = now_ns();
 	goal = opt_count;
 	time_up = begin + opt_seconds * 1000000000ull;
-	if (!strcmp(argv[optind], "evq"))
+	evq_dozes = !strcmp(argv[optind], "doze");
+	if (!strcmp(argv[optind], "evq") || evq_dozes)
 		evq_mode();
 	else if (!strcmp(argv[optind], "ioq"))
 		ioq_mode();

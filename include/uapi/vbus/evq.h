@@ -34,6 +34,13 @@
  *            stale and disturbs nobody, so a busy consumer is never
  *            interrupted.  A consumer that armed and then looks for itself may
  *            store a position that has been passed.
+ *   awake    A consumer whose CPU has other things to do than to wait for entries
+ *            may say so in @awake before it arms: it will look at the next word
+ *            once more before that CPU sleeps.  A producer whose entry is due may
+ *            then keep the signal back, for a time that the producer bounds by
+ *            itself.  Before it sleeps, an armed consumer stores 0 to @awake,
+ *            executes a full barrier (T, pairs with C) and looks at the next word
+ *            as it did when it armed.
  *   cost     The producer may say in @hint what raising the interrupt or
  *            ringing the doorbell costs it.  A consumer that waits for entries
  *            before it arms has no reason to wait longer than that and its own
@@ -62,6 +69,8 @@
  * @active:	consumer line, h2g only.  One more than the number of the
  *		active-priority word (bus.h) that may keep the queue's interrupt
  *		from being raised; 0: none
+ * @awake:	consumer line.  0: raise the signal at once if it is due; else the
+ *		consumer looks by itself before it sleeps
  * @pad1:	zero
  * @slot:	event words, written by the producer only
  *
@@ -73,7 +82,8 @@ struct vbus_evq {
 	__le32 cons;
 	__le32 arm;
 	__le32 active;
-	__le32 pad1[13];
+	__le32 awake;
+	__le32 pad1[12];
 	__le32 slot[];
 };
 
