@@ -121,6 +121,7 @@ static int lane_poll(struct napi_struct *napi, int budget)
 	} else {
 		vbus_prio_sleep(lane);
 		lane->arms++;
+		vbus_spin_arming(lane);
 		if (!vbus_evq_arm(&lane->cons)) {
 			lane->rearms++;
 			return budget;
@@ -268,7 +269,8 @@ void vbus_lane_start(struct vbus_lane *lane)
 	memset(lane->h2g.va, 0, lane->h2g.size);
 	memset(lane->g2h.va, 0, lane->g2h.size);
 	memset(lane->last, 0, guest->slots * sizeof(*lane->last));
-	/* zeroed memory is armed: the first signal interrupts */
+	/* zeroed memory is armed, and asleep: the first signal interrupts */
+	lane->spin.awake = false;
 	vbus_evq_cons_init(&lane->cons, lane->h2g.va, guest->slots);
 	vbus_evq_prod_init(&lane->prod, lane->g2h.va, guest->slots, lane->last);
 	napi_enable(&lane->napi);

@@ -1,24 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Waiting before sleep: when a lane has run empty and nothing else wants its
- * CPU, look for the host's next signal for a moment instead of halting.  It
- * saves the exit of the halt, the interrupt, and the host the wake-up.
+ * Before sleep: look for the host's signals once more, or for a moment.
  *
- * Each lane has a thread of the lowest weight.  The lane is armed as ever, and
- * the thread woken: it runs when the CPU has nothing better to do.  Then it takes
- * the lane's NAPI instance, so that nobody else polls, disarms the lane, and
- * looks until there is a signal, until the time is up, or until anybody wants the
- * CPU; it schedules the poll in any case, which takes what there is and arms.
- * So the lane is unarmed only while somebody looks at it.
+ * A CPU that is awake need not be interrupted: whatever it does, it will be done
+ * with it, and then it can look for signals itself.  So each lane has a thread
+ * that runs when its CPU has nothing else to do.  A lane that is armed and has run
+ * empty wakes the thread, and says that it is awake (vbus_evq_stay_awake()): the
+ * host may hold its interrupt back for a bounded time.  When the thread runs it
+ * takes that back (vbus_evq_doze()) and looks once more; only then the CPU sleeps.
+ * Bulk data is so received in batches, while the program that wants it is busy
+ * with the last one, and an answer that comes before the program has begun to wait
+ * for it costs no interrupt.  When a CPU that slept transmits it is awake again.
+ *
+ * Spinning: when a lane has run empty and nothing else wants its CPU, look for the
+ * host's next signal for a moment instead of halting.  It saves the exit of the
+ * halt, the interrupt, and the host the wake-up.  The thread takes the lane's NAPI
+ * instance, so that nobody else polls, disarms the lane, and looks until there is a
+ * signal, until the time is up, or until anybody wants the CPU; it schedules the
+ * poll in any case, which takes what there is and arms.  So the lane is unarmed
+ * only while somebody looks at it.
  *
  * How long: as long as a sleep costs.  That is what a timer comes late when the
  * CPU slept, which is measured, and what raising the interrupt costs the host,
  * which it tells.  So it never costs more than twice what the best choice would
  * have.  And only if it has paid lately: each wait is reckoned as what it cost, or
- * would have cost, with spinning, and the average must be less than a sleep's.  Else
- * the thread looks once, and leaves the lane armed: the host may hold an interrupt
- * back because the CPU was busy.  A CPU without idle accounting (nohz=off) never
- * spins.
+ * would have cost, with spinning, and the average must be less than a sleep's.  A CPU
+ * without idle accounting (nohz=off) never spins.
  */
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
@@ -27,6 +34,7 @@
 #include <linux/sched/stat.h>
 #include <linux/sort.h>
 #include <linux/tick.h>
+#include <uapi/linux/sched/types.h>
 #include "guest.h"
 
 #define SPIN_AVERAGE	8			/* waits that the average remembers */
@@ -50,6 +58,28 @@ static u64 spin_cpu_idle_us(void)
 	return get_cpu_idle_time_us(smp_processor_id(), NULL);
 }
 
+static void spin_wake(struct vbus_lane *lane)
+{
+	WRITE_ONCE(lane->spin.wanted, true);
+	wake_up_process(lane->spin.task);
+}
+
+static void spin_stay_awake(struct vbus_lane *lane, bool awake)
+{
+	WRITE_ONCE(lane->spin.awake, awake);
+	vbus_evq_stay_awake(&lane->cons, awake);
+}
+
+/**
+ * vbus_spin_arming() - the lane is about to be armed
+ * @lane:	lane, in its poll
+ */
+void vbus_spin_arming(struct vbus_lane *lane)
+{
+	/* if the thread has just given up, the CPU sleeps next */
+	spin_stay_awake(lane, !lane->spin.after);
+}
+
 /**
  * vbus_spin_idle() - the lane is armed and has nothing to do
  * @lane:	lane, in its poll
@@ -58,18 +88,31 @@ void vbus_spin_idle(struct vbus_lane *lane)
 {
 	struct vbus_spin *spin = &lane->spin;
 
-	if (spin->after) {	/* the thread has just given up */
+	if (spin->after) {
 		spin->after = false;
 	} else {
 		spin->spent_ns = 0;
-		if (READ_ONCE(lane->guest->spin_us)) {
-			spin->cpu = smp_processor_id();
-			WRITE_ONCE(spin->wanted, true);
-			wake_up_process(spin->task);
-		}
+		WRITE_ONCE(spin->cpu, smp_processor_id());
+		spin_wake(lane);
 	}
 	spin->idle_us = spin_cpu_idle_us();
 }
+
+/**
+ * __vbus_guest_lane_stir() - the lane's CPU is awake again
+ * @lane:	lane that had dozed off
+ *
+ * Bottom halves are off.
+ */
+void __vbus_guest_lane_stir(struct vbus_lane *lane)
+{
+	/* netconsole may be here with the scheduler's locks held */
+	if (irqs_disabled() || READ_ONCE(lane->spin.cpu) != smp_processor_id())
+		return;
+	spin_stay_awake(lane, true);
+	spin_wake(lane);
+}
+EXPORT_SYMBOL_GPL(__vbus_guest_lane_stir);
 
 /* A wait of @ns ended: would spinning have been, or was it, the better choice? */
 static void spin_learn(struct vbus_lane *lane, u64 ns)
@@ -115,23 +158,47 @@ static void spin_look(struct vbus_lane *lane)
 	}
 	spin->lost++;
 	spin->spent_ns = spent;
-	spin->after = true;
+	/* if somebody wants the CPU it does not sleep yet */
+	spin->after = spent >= window;
+}
+
+/* The CPU has nothing to do, as far as we know; if it has, an interrupt comes. */
+static void spin_doze(struct vbus_lane *lane)
+{
+	bool ready;
+
+	/* the poll of this CPU says what it says before, or after */
+	local_bh_disable();
+	WRITE_ONCE(lane->spin.awake, false);
+	/* a poll on another CPU may take the entry meanwhile */
+	ready = !data_race(vbus_evq_doze(&lane->cons));
+	local_bh_enable();
+	if (ready)
+		vbus_guest_lane_schedule(lane);
 }
 
 static void spin_once(struct vbus_lane *lane)
 {
+	unsigned int cpu = READ_ONCE(lane->spin.cpu);
 	bool own;
 
 	/* follow the lane's interrupt; the CPU may be gone, then do without */
-	if (READ_ONCE(lane->spin.cpu) != raw_smp_processor_id())
-		set_cpus_allowed_ptr(current, cpumask_of(lane->spin.cpu));
-	if (!READ_ONCE(lane->spin.ns)) {
-		/* one look is cheap: an interrupt may be held back from us */
-		vbus_guest_lane_peek(lane);
+	if (cpu != raw_smp_processor_id())
+		set_cpus_allowed_ptr(current, cpumask_of(cpu));
+	/*
+	 * Our share of the CPU is next to nothing, so this lets others finish.  Once:
+	 * they may be the threads of other lanes, which do the same.
+	 */
+	if (!single_task_running())
+		yield();
+	preempt_disable();
+	if (!READ_ONCE(lane->spin.ns) || !single_task_running()) {
+		preempt_enable();
+		spin_doze(lane);
 		return;
 	}
-	preempt_disable();
-	own = single_task_running() && napi_schedule_prep(&lane->napi);
+	/* if it is scheduled already, that poll arms, and wakes us again */
+	own = napi_schedule_prep(&lane->napi);
 	if (own) {
 		spin_look(lane);
 		/*
@@ -149,9 +216,11 @@ static void spin_once(struct vbus_lane *lane)
 
 static int spin_thread(void *arg)
 {
+	const struct sched_attr attr = { .sched_policy = SCHED_IDLE };
 	struct vbus_lane *lane = arg;
 
-	sched_set_normal(current, MAX_NICE);
+	if (sched_setattr_nocheck(current, &attr))
+		sched_set_normal(current, MAX_NICE);
 	while (!kthread_should_stop()) {
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (!READ_ONCE(lane->spin.wanted)) {

@@ -95,6 +95,7 @@ struct vbus_lane_stats {
  * struct vbus_spin - looking for signals before sleep, see spin.c
  * @task:	thread that does it
  * @wanted:	it is to run
+ * @awake:	the host was told that it will; a hint
  * @cpu:	CPU that the lane's poll ran on last
  * @after:	it has just given up.  This and the rest: owner of the NAPI
  * @ns:		for how long to look, 0: it has not been worth it lately
@@ -107,6 +108,7 @@ struct vbus_lane_stats {
 struct vbus_spin {
 	struct task_struct *task;
 	bool wanted;
+	bool awake;
 	unsigned int cpu;
 	bool after;
 	u32 ns;
@@ -203,6 +205,7 @@ struct vbus_poll {
 };
 
 void vbus_guest_lane_schedule(struct vbus_lane *lane);
+void __vbus_guest_lane_stir(struct vbus_lane *lane);
 void vbus_guest_lane_stats(const struct vbus_lane *lane,
 			   struct vbus_lane_stats *stats);
 unsigned int vbus_guest_lane_cpu(const struct vbus_lane *lane);
@@ -217,10 +220,13 @@ void vbus_guest_poll_end(struct vbus_poll *poll);
  *
  * One cached read, for code that is awake anyway: at the start of transmission
  * and of each poll.  The read is racy on purpose: the worst outcome is a lane
- * that is polled for nothing, or an interrupt that comes after all.
+ * that is polled for nothing, or an interrupt that comes after all.  Bottom
+ * halves are off.
  */
 static inline void vbus_guest_lane_peek(struct vbus_lane *lane)
 {
+	if (unlikely(!READ_ONCE(lane->spin.awake)))
+		__vbus_guest_lane_stir(lane);
 	/* racy on purpose, see above */
 	if (data_race(vbus_evq_ready(&lane->cons)) &&
 	    !test_bit(NAPI_STATE_SCHED, &lane->napi.state))
