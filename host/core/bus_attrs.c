@@ -311,17 +311,16 @@ static ssize_t vbus_bus_costs_show(struct config_item *item, char *page)
 	unsigned int i;
 	ssize_t n;
 
-	n = sysfs_emit(page, "lane doorbell_ns wake_ns raise_ns spin_ns gap_ns\n");
+	n = sysfs_emit(page, "lane doorbell_ns wake_ns raise_ns spin_ns\n");
 	mutex_lock(&vbus_config_lock);
 	for (i = 0; bus->enabled && i < bus->lanes; i++) {
 		const struct vbus_lane *lane = &bus->lane[i];
 
-		n += sysfs_emit_at(page, n, "%u %u %u %u %u %u\n", i,
+		n += sysfs_emit_at(page, n, "%u %u %u %u %u\n", i,
 				   READ_ONCE(lane->doorbell_ns),
 				   READ_ONCE(lane->wake_ns),
 				   READ_ONCE(lane->raise_ns),
-				   READ_ONCE(lane->spin_ns),
-				   READ_ONCE(lane->gap_ns));
+				   READ_ONCE(lane->spin_ns));
 	}
 	mutex_unlock(&vbus_config_lock);
 	return n;

@@ -48,7 +48,6 @@ static int vbus_debugfs_moderation_show(struct seq_file *s, void *unused)
 	seq_printf(s, "pauses %d\n", atomic_read(&lane->pauses));
 	seq_printf(s, "bulk %d\n", vbus_lane_is_bulk(lane));
 	seq_printf(s, "spin_ns %u\n", READ_ONCE(lane->spin_ns));
-	seq_printf(s, "gap_ns %u\n", READ_ONCE(lane->gap_ns));
 	seq_printf(s, "doorbell_ns %u\n", READ_ONCE(lane->doorbell_ns));
 	seq_printf(s, "wake_ns %u\n", READ_ONCE(lane->wake_ns));
 	seq_printf(s, "raise_ns %u\n", READ_ONCE(lane->raise_ns));
@@ -56,7 +55,6 @@ static int vbus_debugfs_moderation_show(struct seq_file *s, void *unused)
 	seq_printf(s, "idle_age_ns %llu\n",
 		   idle_at && now > idle_at ? now - idle_at : 0);
 	seq_printf(s, "held %d\n", held);
-	seq_printf(s, "hold_asked %d\n", held && READ_ONCE(lane->hold_asked));
 	seq_printf(s, "hold_left_ns %lld\n", held ?
 		   (s64)(READ_ONCE(lane->hold_until) - now) : 0);
 	return 0;

@@ -125,7 +125,6 @@ static void vbus_lane_take(struct vbus_lane *lane)
 	n = vbus_evq_take(&lane->g2h, ids, ARRAY_SIZE(ids));
 	lane->stats.kicks += n;
 	if (n) {
-		vbus_lane_heard(lane);
 		trace_vbus_kicks(lane, n);
 	}
 	for (i = 0; i < n; i++)
@@ -319,15 +318,6 @@ void vbus_lane_raise(struct vbus_lane *lane)
 	vbus_lane_raised(lane, local_clock() - start);
 }
 
-/*
- * Is the guest asleep, waiting for an interrupt that is held back?  If it has
- * taken all but the signal just pushed, it has looked by itself.
- */
-static bool vbus_lane_sleeps_held(const struct vbus_lane *lane)
-{
-	return lane->held && lane->h2g.pos - lane->h2g.cons > 1;
-}
-
 /**
  * vbus_lane_signal_coalesced() - push a signal that the guest lets wait
  * @lane:	lane
@@ -350,7 +340,7 @@ void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs)
 	result = vbus_evq_push(&lane->h2g, sig);
 	lane->stats.signals++;
 	if (result == VBUS_EVQ_SIGNAL ||
-	    (result == VBUS_EVQ_QUEUED && vbus_lane_sleeps_held(lane)))
+	    (result == VBUS_EVQ_QUEUED && lane->held && !vbus_lane_looked(lane)))
 		result = vbus_lane_hold(lane, usecs) ? VBUS_EVQ_QUEUED :
 						       VBUS_EVQ_SIGNAL;
 	if (result == VBUS_EVQ_SIGNAL && vbus_lane_outranked(lane))

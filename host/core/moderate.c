@@ -14,21 +14,21 @@
  *    only done if it has paid lately.  Then the worker naps: it looks again by a
  *    timer, at growing intervals, which costs the host little and the guest
  *    nothing;
- *  - interrupts are held back for up to bus->hold_us while the guest sends big
- *    frames and was heard just now: it looks at its event queue while it does so, and
- *    once more before its CPU goes to sleep.  A guest that sleeps, or receives, is
- *    interrupted at once: its peer may be waiting for it.  When nothing moves, what
- *    is held is let go.
  *
- * Everything else, a request and its answer above all, is never delayed, unless
- * the guest asked for it: a queue may have a time, and a number of units, that
- * its interrupts are held back for (vbus_queue_coalesce()).  Nor is anything on a
- * lane above priority 0, whatever its frames: whoever gives a device a priority
- * asks for latency, and a hold in the wrong moment costs a request more than bulk
- * data on such a lane would gain.
+ * Interrupts are held back while the guest says that its CPU is awake: it looks at
+ * the event queue before that CPU sleeps (vbus_evq_awake()).  On a lane that moves
+ * bulk data for up to bus->hold_us; else for no longer than an interrupt costs the
+ * two sides here, so that the delay is never more than what it may save.  A guest
+ * that sleeps is interrupted at once.
  *
- * Locking: @held under push_lock; @bulk_until and @sends_until are hints and
- * need none; the rest belongs to the lane's owner.
+ * Nothing else is delayed, unless the guest asked for it: a queue may have a time,
+ * and a number of units, that its interrupts are held back for
+ * (vbus_queue_coalesce()).  Nor is anything on a lane above priority 0, whatever
+ * the guest says: whoever gives a device a priority asks for latency, and a hold in
+ * the wrong moment costs a request more than bulk data on such a lane would gain.
+ *
+ * Locking: @held under push_lock; @bulk_until is a hint and needs none; the rest
+ * belongs to the lane's owner.
  */
 #define pr_fmt(fmt) "vbus: " fmt
 
@@ -41,30 +41,23 @@
 #include "vbus_host.h"
 
 #define VBUS_BULK_NS	(2 * NSEC_PER_MSEC)
-#define VBUS_FLOW_NS	(200 * NSEC_PER_USEC)	/* a flow has no longer gaps */
-#define VBUS_SPIN_MIN_NS	(10u * NSEC_PER_USEC)	/* silence that says nothing */
 #define VBUS_COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
-#define VBUS_AWAKE_NS	(150 * NSEC_PER_USEC)	/* who was heard then is awake */
 #define VBUS_AVERAGE		8	/* samples that an average remembers */
 
 /**
  * vbus_lane_note_bulk() - a frame moved
  * @lane:	lane
  * @bytes:	its size
- * @sent:	the guest sent it
  *
  * Bottom halves are off.  That may keep the timer of a hold from running, for far
  * longer than the hold was to last: then its end is here.
  */
-void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes, bool sent)
+void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes)
 {
 	u64 now = local_clock();
 
-	if (bytes >= READ_ONCE(lane->bus->bulk_bytes)) {
+	if (bytes >= READ_ONCE(lane->bus->bulk_bytes))
 		WRITE_ONCE(lane->bulk_until, now + VBUS_BULK_NS);
-		if (sent)
-			WRITE_ONCE(lane->sends_until, now + VBUS_BULK_NS);
-	}
 	if (READ_ONCE(lane->held) && now > READ_ONCE(lane->hold_until))
 		vbus_lane_end_hold(lane);
 }
@@ -86,34 +79,24 @@ static void vbus_average(u32 *average, u64 sample)
 	*average += (now - (int)*average) / VBUS_AVERAGE;
 }
 
-/**
- * vbus_lane_heard() - signals of the guest were taken
- * @lane:	lane, by its owner
+/*
+ * For how long a signal that is due may be held back, ns, if the guest asks for
+ * nothing.  An interrupt costs the guest at least two exits: one to take it and one
+ * that it ends with or waits for; the guest's doorbell is the measure of an exit.
  */
-void vbus_lane_heard(struct vbus_lane *lane)
+static u64 vbus_lane_patience(const struct vbus_lane *lane)
 {
-	WRITE_ONCE(lane->heard_at, local_clock());
-}
+	u64 most = READ_ONCE(lane->bus->hold_us) * (u64)NSEC_PER_USEC;
+	u64 exit;
 
-/* Is the guest busy sending bulk data?  Then it looks for signals by itself. */
-static bool vbus_lane_is_sending(const struct vbus_lane *lane)
-{
-	u64 now = local_clock();
-
-	if (lane->priority || now >= READ_ONCE(lane->sends_until))
-		return false;
-	if (now - READ_ONCE(lane->heard_at) < VBUS_AWAKE_NS)
-		return true;
-	/* races with the owner, who may take it meanwhile: a hint either way */
-	return data_race(vbus_evq_ready(&lane->g2h));
-}
-
-/* Did a big frame move just now?  Then there is more to come, and to batch. */
-static bool vbus_lane_flows(const struct vbus_lane *lane)
-{
-	u64 moved_at = READ_ONCE(lane->bulk_until) - VBUS_BULK_NS;
-
-	return local_clock() - moved_at < VBUS_FLOW_NS;
+	lockdep_assert_held(&lane->push_lock);
+	if (lane->priority || !most || !vbus_evq_awake(&lane->h2g))
+		return 0;
+	if (vbus_lane_is_bulk(lane))
+		return most;
+	/* the guest's word, read once; a lie costs this guest latency */
+	exit = min(vbus_evq_cost(&lane->g2h), VBUS_COST_MAX_NS);
+	return min(most, lane->raise_ns + 2 * exit);
 }
 
 /* The longest spin that can pay: what a doorbell and a wake-up cost here. */
@@ -172,15 +155,11 @@ static bool vbus_lane_spin(struct vbus_lane *lane)
 	while ((spent = local_clock() - lane->idle_at) < window) {
 		if (vbus_evq_ready(&lane->g2h)) {
 			lane->stats.spins_won++;
-			vbus_average(&lane->gap_ns, spent);
 			vbus_lane_learn(lane, spent);
 			return true;
 		}
 		if (atomic_read(&lane->pauses))
 			return false;
-		if (spent > 2 * lane->gap_ns + VBUS_SPIN_MIN_NS &&
-		    !vbus_lane_flows(lane))
-			vbus_lane_release(lane);
 		/* whoever wants the CPU gets it: spinning is not worth a share */
 		if (!single_task_running())
 			break;
@@ -198,9 +177,6 @@ static bool vbus_lane_nap(struct vbus_lane *lane)
 
 	while (nap && vbus_lane_is_bulk(lane) && !atomic_read(&lane->pauses) &&
 	       !kthread_should_stop()) {
-		/* both have been quiet for a while, and the guest may be asleep */
-		if (!vbus_lane_flows(lane))
-			vbus_lane_release(lane);
 		timeout = ns_to_ktime(nap);
 		set_current_state(TASK_INTERRUPTIBLE);
 		schedule_hrtimeout_range(&timeout, nap / 4, HRTIMER_MODE_REL);
@@ -227,11 +203,9 @@ static bool vbus_lane_nap(struct vbus_lane *lane)
 bool vbus_lane_wait(struct vbus_lane *lane)
 {
 	lane->idle_at = local_clock();
-	if (test_bit(VBUS_LANE_LIVE, &lane->state) && vbus_lane_is_bulk(lane) &&
-	    (vbus_lane_spin(lane) || vbus_lane_nap(lane)))
-		return true;
-	vbus_lane_release(lane);
-	return false;
+	return test_bit(VBUS_LANE_LIVE, &lane->state) &&
+	       vbus_lane_is_bulk(lane) &&
+	       (vbus_lane_spin(lane) || vbus_lane_nap(lane));
 }
 
 /**
@@ -263,6 +237,16 @@ static void vbus_lane_unhold(struct vbus_lane *lane, bool raised)
 }
 
 /**
+ * vbus_lane_looked() - has the guest taken all but the signal that was just pushed?
+ * @lane:	lane; its push_lock is held
+ */
+bool vbus_lane_looked(const struct vbus_lane *lane)
+{
+	lockdep_assert_held(&lane->push_lock);
+	return lane->h2g.pos - lane->h2g.cons <= 1;
+}
+
+/**
  * vbus_lane_hold() - may the interrupt of a signal be held back?
  * @lane:	lane; its push_lock is held
  * @usecs:	how long the guest lets it wait; 0: it did not ask
@@ -276,35 +260,39 @@ static void vbus_lane_unhold(struct vbus_lane *lane, bool raised)
  */
 bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 {
-	bool asked = usecs;
-	u64 ns, until;
+	u64 ns = (u64)usecs * NSEC_PER_USEC;
+	u64 until;
 
 	lockdep_assert_held(&lane->push_lock);
-	if (!asked && vbus_lane_is_sending(lane))
-		usecs = READ_ONCE(lane->bus->hold_us);
-	if (!usecs) {
+	if (!ns)
+		ns = vbus_lane_patience(lane);
+	if (!ns) {
 		/* its timer finds nothing, or what is held by then */
 		if (lane->held)
 			vbus_lane_unhold(lane, true);
 		return false;
 	}
-	ns = (u64)usecs * NSEC_PER_USEC;
 	until = local_clock() + ns;
-	if (lane->held) {
-		if (!asked)
-			WRITE_ONCE(lane->hold_asked, false);
-		if (until >= lane->hold_until)
-			return true;
+	if (lane->held && vbus_lane_looked(lane)) {
+		/* what was held before is done with: this is another one */
+		lane->stats.hold_saved++;
+		vbus_lane_unhold(lane, false);
 	}
+	if (lane->held && until >= lane->hold_until)
+		return true;
 	WRITE_ONCE(lane->hold_until, until);
 	if (!lane->held) {
 		WRITE_ONCE(lane->stats.held, lane->stats.held + 1);
-		WRITE_ONCE(lane->hold_asked, asked);
 		WRITE_ONCE(lane->held, true);
 		lane->held_at = until - ns;
-		trace_vbus_hold(lane, usecs);
+		trace_vbus_hold(lane, ns / NSEC_PER_USEC);
 	}
-	hrtimer_start(&lane->hold, ns_to_ktime(ns), HRTIMER_MODE_REL_SOFT);
+	/* a timer that is early sets itself anew */
+	if (!hrtimer_is_queued(&lane->hold) || until < lane->timer_at) {
+		lane->timer_at = until;
+		hrtimer_start(&lane->hold, ns_to_ktime(ns),
+			      HRTIMER_MODE_REL_SOFT);
+	}
 	return true;
 }
 
@@ -336,25 +324,28 @@ void vbus_lane_end_hold(struct vbus_lane *lane)
 		vbus_lane_raise(lane);
 }
 
-/**
- * vbus_lane_release() - let go what the bus holds back by itself
- * @lane:	lane
- *
- * Process context.  What the guest asked to wait goes on waiting.
- */
-void vbus_lane_release(struct vbus_lane *lane)
-{
-	if (!READ_ONCE(lane->held) || READ_ONCE(lane->hold_asked))
-		return;
-	local_bh_disable();
-	vbus_lane_end_hold(lane);
-	local_bh_enable();
-}
-
+/* For whom the timer was set may be over long since; it serves the next one. */
 static enum hrtimer_restart vbus_lane_hold_expired(struct hrtimer *timer)
 {
-	vbus_lane_end_hold(container_of(timer, struct vbus_lane, hold));
-	return HRTIMER_NORESTART;
+	struct vbus_lane *lane = container_of(timer, struct vbus_lane, hold);
+	enum hrtimer_restart again = HRTIMER_NORESTART;
+	unsigned long flags;
+	bool early;
+	u64 now;
+
+	spin_lock_irqsave(&lane->push_lock, flags);
+	now = local_clock();
+	early = lane->held && now < lane->hold_until;
+	/* else vbus_lane_hold() has just set it */
+	if (early && !hrtimer_is_queued(timer)) {
+		lane->timer_at = lane->hold_until;
+		hrtimer_forward_now(timer, ns_to_ktime(lane->hold_until - now));
+		again = HRTIMER_RESTART;
+	}
+	spin_unlock_irqrestore(&lane->push_lock, flags);
+	if (!early)
+		vbus_lane_end_hold(lane);
+	return again;
 }
 
 void vbus_lane_moderate_init(struct vbus_lane *lane)
@@ -369,5 +360,4 @@ void vbus_lane_moderate_stop(struct vbus_lane *lane)
 	hrtimer_cancel(&lane->hold);
 	lane->held = false;
 	lane->bulk_until = 0;
-	lane->sends_until = 0;
 }

@@ -148,13 +148,10 @@ static inline u64 vbus_lane_count(const struct vbus_lane_stats *stats,
  * @worker:	serves when there is more than a little to do
  * @idle:	waiters for ownership
  * @bulk_until:	local_clock() until which the lane counts as moving bulk data
- * @sends_until: ... and the guest sends it until then
  * @idle_at:	local_clock() when the worker last ran out of work; by the owner
  * @woken_at:	local_clock() when it was last woken, 0: it has run since
- * @heard_at:	local_clock() when signals were last taken; by the owner
  * @spin_ns:	how long to spin for more, 0: not worth it lately; by the owner
  * @spin_cost_ns: what a wait has cost on average with spinning, or would have
- * @gap_ns:	how long it took on average when work did come; by the owner
  * @doorbell_ns: what the guest says that its doorbell costs it; by the owner
  * @wake_ns:	what waking the worker takes on average; by the owner
  * @raise_ns:	what raising an interrupt takes on average; under @push_lock
@@ -165,8 +162,8 @@ static inline u64 vbus_lane_count(const struct vbus_lane_stats *stats,
  * @rt_now:	the worker is in the real-time class
  * @held:	an interrupt is held back; under @push_lock
  * @held_at:	local_clock() when that began
- * @hold_asked:	... because the guest asked for it, by all that is held
  * @hold_until:	... and no longer than to this local_clock()
+ * @timer_at:	local_clock() when @hold is due, if it is queued
  * @hold:	ends that
  */
 struct vbus_lane {
@@ -190,13 +187,10 @@ struct vbus_lane {
 	struct task_struct *worker;
 	wait_queue_head_t idle;
 	u64 bulk_until;
-	u64 sends_until;
 	u64 idle_at;
 	u64 woken_at;
-	u64 heard_at;
 	u32 spin_ns;
 	u32 spin_cost_ns;
-	u32 gap_ns;
 	u32 doorbell_ns;
 	u32 wake_ns;
 	u32 raise_ns;
@@ -206,8 +200,8 @@ struct vbus_lane {
 	bool rt_now;
 	bool held;
 	u64 held_at;
-	bool hold_asked;
 	u64 hold_until;
+	u64 timer_at;
 	struct hrtimer hold;
 	struct vbus_lane_stats stats;
 };
@@ -246,16 +240,15 @@ bool vbus_lane_outranked(struct vbus_lane *lane);
 
 /* ------------------------------------------------------------- moderate.c */
 
-void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes, bool sent);
+void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes);
 bool vbus_lane_is_bulk(const struct vbus_lane *lane);
 bool vbus_lane_wait(struct vbus_lane *lane);
 void vbus_lane_woken(struct vbus_lane *lane);
 void vbus_lane_running(struct vbus_lane *lane);
-void vbus_lane_heard(struct vbus_lane *lane);
 void vbus_lane_raised(struct vbus_lane *lane, u64 ns);
+bool vbus_lane_looked(const struct vbus_lane *lane);
 bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs);
 void vbus_lane_end_hold(struct vbus_lane *lane);
-void vbus_lane_release(struct vbus_lane *lane);
 void vbus_lane_moderate_init(struct vbus_lane *lane);
 void vbus_lane_moderate_stop(struct vbus_lane *lane);
 

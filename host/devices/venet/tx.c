@@ -246,7 +246,7 @@ static int venet_tx_service(struct vbus_queue *q, int budget)
 		return 0;
 	venet_loans_begin(q);
 	while (done < budget && venet_tx_gather(q, &c)) {
-		vbus_lane_note_bulk(q->lane, c.len, true);
+		vbus_lane_note_bulk(q->lane, c.len);
 		skb = venet_tx_packet(venet, pair, q, &c, &fate);
 		vbus_ioq_advance(&q->sub, c.nr);
 		if (fate == VENET_TX_COPIED && !venet_loans_out(pair->loans)) {

@@ -102,7 +102,7 @@ static bool ping_take(struct ping_queue *pq, struct vbus_queue *q)
 		return false;
 	vbus_ioq_advance(&q->sub, 1);
 	if (one_in && !(++pq->count % one_in))
-		vbus_lane_note_bulk(q->lane, U32_MAX, true);
+		vbus_lane_note_bulk(q->lane, U32_MAX);
 	if (!pq->defer)
 		ping_put(q, d.addr);
 	else if (pq->owed < ARRAY_SIZE(pq->ping))
