@@ -104,7 +104,8 @@ struct vbus_bus *vbus_bus_alloc(const char *name)
 	}
 	cpumask_copy(bus->cpus, cpu_possible_mask);
 	strscpy(bus->name, name, sizeof(bus->name));
-	bus->lanes = 1;
+	/* a guest takes no more than it has CPUs, of which a host rarely has fewer */
+	bus->lanes = min(num_online_cpus(), VBUS_LANES_MAX);
 	bus->cgroup = true;
 	bus->spin_us = VBUS_SPIN_US;
 	bus->nap_us = VBUS_NAP_US;

@@ -256,12 +256,12 @@ new_bus()
 	"$VBUS" bus enable "$1" || bail "cannot enable bus $1"
 }
 
-# new_venet NAME BUS [ATTR=VALUE...]: its host end is a port of br0 if that is
+# new_venet NAME BUS [ATTR=VALUE...]: one pair; its host end is a port of br0 if that is
 new_venet()
 {
 	local name=$1 bus=$2
 	shift 2
-	"$VBUS" dev add "venet/$name" "$@" || bail "cannot make $name"
+	"$VBUS" dev add "venet/$name" pairs=1 "$@" || bail "cannot make $name"
 	"$VBUS" plug "$name" "$bus" || bail "cannot plug $name"
 	[[ ! -d /sys/class/net/br0 ]] || ip link set "$name" master br0
 	sysctl -qw "net.ipv6.conf.$name.disable_ipv6=1"

@@ -26,7 +26,8 @@ static struct vbus_device *venet_alloc(const char *name)
 	eth_random_addr(venet->mac);
 	eth_random_addr(venet->host_mac);
 	venet->mtu = ETH_DATA_LEN;
-	venet->pairs = 1;
+	/* as many as a bus has lanes by default */
+	venet->pairs = min(num_online_cpus(), VENET_PAIRS_MAX);
 	venet->zerocopy_bytes = VENET_ZEROCOPY_BYTES;
 	venet->link = true;
 	venet_link_init(venet);

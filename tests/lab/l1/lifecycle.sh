@@ -48,7 +48,7 @@ gives OK "it can be removed" rmdir "$b/${long:1}"
 
 is "$(attr "$b/b0/enable")" 0 "bus: enable reads 0 when inert"
 is "$(attr "$b/b0/state")" inert "bus: state reads inert"
-is "$(attr "$b/b0/lanes")" 1 "bus: lanes is 1 at first"
+is "$(attr "$b/b0/lanes")" "$(nproc --all)" "bus: as many lanes as CPUs at first"
 is "$(attr "$b/b0/address")" "" "bus: address is empty when inert"
 is "$(attr "$b/b0/memory")" 0 "bus: memory is 0 without a guest"
 like "$(attr "$b/b0/stats")" '^lane doorbells [a-z_ ]+$' "bus: stats has names only when inert"
@@ -83,7 +83,7 @@ gives EINVAL "bus: enable takes no nonsense" write "$b/b0/enable" 2
 gives EINVAL "bus: lanes takes no nonsense" write "$b/b0/lanes" two
 gives EINVAL "bus: lanes takes no negative number" write "$b/b0/lanes" -1
 gives ERANGE "bus: lanes takes no more than 16" write "$b/b0/lanes" 17
-is "$(attr "$b/b0/lanes")" 1 "bus: lanes is unchanged by what was refused"
+is "$(attr "$b/b0/lanes")" "$(nproc --all)" "bus: lanes is unchanged by what was refused"
 gives OK "bus: lanes takes 16" write "$b/b0/lanes" 16
 gives OK "bus: lanes takes 0" write "$b/b0/lanes" 0
 kmsg_mark
@@ -101,7 +101,7 @@ is "$(attr "$d/venet/v0/bus")" "" "venet: bus is empty when not plugged in"
 is "$(attr "$d/venet/v0/slot")" "" "venet: slot is empty when not plugged in"
 is "$(attr "$d/venet/v0/ifname")" v0 "venet: ifname is the device's name at first"
 is "$(attr "$d/venet/v0/mtu")" 1500 "venet: mtu is 1500 at first"
-is "$(attr "$d/venet/v0/pairs")" 1 "venet: pairs is 1 at first"
+is "$(attr "$d/venet/v0/pairs")" "$(nproc --all)" "venet: as many pairs as CPUs at first"
 is "$(attr "$d/venet/v0/link")" 1 "venet: link is 1 at first"
 mac='^[0-9a-f][26ae](:[0-9a-f]{2}){5}$'
 like "$(attr "$d/venet/v0/mac")" "$mac" "venet: mac is a local address at first"

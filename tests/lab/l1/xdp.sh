@@ -96,7 +96,7 @@ ip netns add g
 ip -n g link set lo up
 new_bus l0 2
 "$VBUS" dev add venet/v0 pairs=2 mac=02:00:00:00:01:00 || bail "no device v0"
-"$VBUS" dev add venet/v1 mac=02:00:00:00:01:01 || bail "no device v1"
+"$VBUS" dev add venet/v1 pairs=1 mac=02:00:00:00:01:01 || bail "no device v1"
 loop_attach l0
 await "attached" bus_state l0 attached || bail "not attached"
 for i in 0 1; do
