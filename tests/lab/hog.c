@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Keep a machine without free memory.
+ *
+ * usage: hog SECONDS
+ *
+ * A child eats all memory until the kernel kills it for that, which it prefers to
+ * killing anything else, and another one takes its place.  Prints how often that was.
+ * Where there is no swap, what it eats cannot be reclaimed.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BITE	(256u << 10)
+
+static void oom_score_adj(const char *score)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+	if (fd < 0 || write(fd, score, strlen(score)) < 0)
+		err(1, "oom_score_adj");
+	close(fd);
+}
+
+static void eat(void)
+{
+	oom_score_adj("1000");
+	for (;;) {
+		void *p = mmap(NULL, BITE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+		if (p == MAP_FAILED)
+			err(1, "mmap");
+	}
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+	const double seconds = argc == 2 ? atof(argv[1]) : 0;
+	const double end = now() + seconds;
+	unsigned int killed = 0;
+
+	if (seconds <= 0)
+		errx(2, "usage: hog SECONDS");
+	oom_score_adj("-1000");
+	while (now() < end) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid < 0)
+			err(1, "fork");
+		if (!pid)
+			eat();
+		/* the last one may live: whoever is left when the time is up */
+		while (!waitpid(pid, &status, WNOHANG)) {
+			const struct timespec tick = { .tv_nsec = 10 * 1000 * 1000 };
+
+			if (now() >= end)
+				kill(pid, SIGKILL);
+			nanosleep(&tick, NULL);
+		}
+		if (!WIFSIGNALED(status))
+			return 1;
+		killed += now() < end;
+	}
+	printf("%u\n", killed);
+	return 0;
+}
