@@ -432,7 +432,17 @@ static netdev_features_t venet_features_check(struct sk_buff *skb,
 					      struct net_device *dev,
 					      netdev_features_t features)
 {
-	return venet_tunnel_check(skb, vlan_features_check(skb, features));
+	features = venet_tunnel_check(skb, vlan_features_check(skb, features));
+	/*
+	 * A tunnel's outer checksum is complete before the inner one, unless it
+	 * crosses unsegmented.  Address translation on the host would take both
+	 * for open, and spoil the outer one.
+	 */
+	if (skb->encapsulation &&
+	    !(skb_is_gso(skb) && net_gso_ok(features | NETIF_F_GSO_ROBUST,
+					    skb_shinfo(skb)->gso_type)))
+		features &= ~NETIF_F_CSUM_MASK;
+	return features;
 }
 
 static const struct net_device_ops venet_netdev_ops = {
