@@ -12,17 +12,22 @@
 #include <linux/slab.h>
 #include <linux/virtio_net.h>
 #include "venet.h"
+#include "venet_tunnel.h"
 
 #define VENET_DRAIN_TRIES	20	/* looks at what the host has not taken yet */
 #define VENET_STOP_TRIES	20	/* of 100 ms: frames of ours are on their way */
 
-/* Receive features that this kernel can make use of. */
-static const u64 venet_rx_features =
-	VENET_F_RX_CSUM | VENET_F_RX_TSO4 | VENET_F_RX_TSO6
+/* What is received unsegmented, as far as this kernel can make use of it. */
+static const u64 venet_rx_unsegmented =
+	VENET_F_RX_TSO4 | VENET_F_RX_TSO6 | VENET_F_RX_TUNNEL
 #ifdef VIRTIO_NET_HDR_GSO_UDP_L4
 	| VENET_F_RX_USO
 #endif
 	;
+
+/* A change of these is a matter for START. */
+#define VENET_START_FEATURES	(NETIF_F_RXCSUM | NETIF_F_RXHASH | NETIF_F_GRO_HW | \
+				 NETIF_F_HW_VLAN_CTAG_RX | NETIF_F_HW_VLAN_STAG_RX)
 
 static int venet_query(struct vbus_device *vdev, struct venet_info *info)
 {
@@ -80,25 +85,63 @@ static void venet_refill_work(struct work_struct *work)
 	venet_xdp_await(pair);
 }
 
+/* What the host may leave undone to, or beside, what it sends. */
+static u64 venet_rx_wanted(const struct venet *v)
+{
+	netdev_features_t f = v->dev->features;
+	u64 wanted = 0;
+
+	if (f & NETIF_F_RXHASH)
+		wanted |= VENET_F_RX_HASH;
+	/* what XDP passes on cannot say what is left to be done to it */
+	if (rtnl_dereference(v->xdp_prog))
+		return wanted;
+	if (f & NETIF_F_RXCSUM)
+		wanted |= VENET_F_RX_CSUM;
+	if (f & NETIF_F_RXCSUM && f & NETIF_F_GRO_HW)
+		wanted |= venet_rx_unsegmented;
+	if (f & NETIF_F_HW_VLAN_CTAG_RX)
+		wanted |= VENET_F_RX_VLAN;
+	if (f & NETIF_F_HW_VLAN_STAG_RX)
+		wanted |= VENET_F_RX_SVLAN;
+	return wanted;
+}
+
+/* VENET_PKT_F_* that a received frame may have. */
+static u16 venet_rx_flags(u64 features)
+{
+	u16 flags = VENET_PKT_F_CSUM_OK;
+
+	if (features & VENET_F_RX_TUNNEL)
+		flags |= VENET_PKT_F_TUNNEL;
+	if (features & VENET_F_RX_VLAN)
+		flags |= VENET_PKT_F_VLAN;
+	if (features & VENET_F_RX_SVLAN)
+		flags |= VENET_PKT_F_SVLAN;
+	return flags;
+}
+
 static int venet_start(struct venet *v)
 {
 	u64 features = v->features & (VENET_F_TX_CSUM | VENET_F_TX_TSO4 |
-				      VENET_F_TX_TSO6 | VENET_F_TX_USO);
+				      VENET_F_TX_TSO6 | VENET_F_TX_USO |
+				      VENET_F_TX_TUNNEL | VENET_F_TX_VLAN |
+				      VENET_F_TX_SVLAN);
 	struct venet_start start = { .pairs = cpu_to_le32(v->active) };
-	u32 i, head;
+	struct venet_rx *rx;
 	int ret;
+	u32 i;
 
-	/* what XDP passes on cannot say what is left to be done to it */
-	if (v->dev->features & NETIF_F_RXCSUM && !rtnl_dereference(v->xdp_prog))
-		features |= v->features & venet_rx_features;
+	features |= v->features & venet_rx_wanted(v);
 	/* a filter that the host does not have right is worse than none */
 	if (!venet_rx_mode_tell(v))
 		features |= VENET_F_RX_MODE;
-	if (v->dev->features & NETIF_F_RXHASH)
-		features |= v->features & VENET_F_RX_HASH;
-	head = features & VENET_F_RX_HASH ? sizeof(struct venet_rx_head) : 0;
-	for (i = 0; i < v->active; i++)
-		v->pair[i].rx.head = head;
+	for (i = 0; i < v->active; i++) {
+		rx = &v->pair[i].rx;
+		rx->head = features & VENET_F_RX_HEAD ?
+			   sizeof(struct venet_rx_head) : 0;
+		rx->flags = venet_rx_flags(features);
+	}
 	start.features = cpu_to_le64(features);
 	ret = vbus_guest_call(v->vdev, VENET_CALL_START, &start, sizeof(start),
 			      NULL, 0);
@@ -369,8 +412,7 @@ static int venet_set_features(struct net_device *dev,
 {
 	struct venet *v = netdev_priv(dev);
 	netdev_features_t old = dev->features;
-	netdev_features_t start = (old ^ features) &
-				  (NETIF_F_RXCSUM | NETIF_F_RXHASH);
+	netdev_features_t start = (old ^ features) & VENET_START_FEATURES;
 	int err;
 
 	if (!start || !v->running)
@@ -385,6 +427,24 @@ static int venet_set_features(struct net_device *dev,
 	return err;
 }
 
+/* What the host would not take the stack does. */
+static netdev_features_t venet_features_check(struct sk_buff *skb,
+					      struct net_device *dev,
+					      netdev_features_t features)
+{
+	features = venet_tunnel_check(skb, vlan_features_check(skb, features));
+	/*
+	 * A tunnel's outer checksum is complete before the inner one, unless it
+	 * crosses unsegmented.  Address translation on the host would take both
+	 * for open, and spoil the outer one.
+	 */
+	if (skb->encapsulation &&
+	    !(skb_is_gso(skb) && net_gso_ok(features | NETIF_F_GSO_ROBUST,
+					    skb_shinfo(skb)->gso_type)))
+		features &= ~NETIF_F_CSUM_MASK;
+	return features;
+}
+
 static const struct net_device_ops venet_netdev_ops = {
 	.ndo_open = venet_open,
 	.ndo_stop = venet_stop,
@@ -392,6 +452,7 @@ static const struct net_device_ops venet_netdev_ops = {
 	.ndo_get_stats64 = venet_get_stats64,
 	.ndo_set_mac_address = venet_set_mac_address,
 	.ndo_validate_addr = eth_validate_addr,
+	.ndo_features_check = venet_features_check,
 	.ndo_set_features = venet_set_features,
 	.ndo_set_rx_mode = venet_set_rx_mode,
 	.ndo_bpf = venet_bpf,
@@ -410,12 +471,26 @@ static void venet_setup_features(struct net_device *dev, u64 host)
 			f |= NETIF_F_TSO6;
 		if (host & VENET_F_TX_USO)
 			f |= NETIF_F_GSO_UDP_L4;
+		if (host & VENET_F_TX_TUNNEL)
+			f |= NETIF_F_GSO_UDP_TUNNEL | NETIF_F_GSO_UDP_TUNNEL_CSUM;
 	}
 	dev->vlan_features = f;
-	if (host & VENET_F_RX_CSUM)
+	if (host & VENET_F_TX_VLAN)
+		f |= NETIF_F_HW_VLAN_CTAG_TX;
+	if (host & VENET_F_TX_SVLAN)
+		f |= NETIF_F_HW_VLAN_STAG_TX;
+	dev->hw_enc_features = f;
+	if (host & VENET_F_RX_CSUM) {
 		f |= NETIF_F_RXCSUM;
+		if (host & venet_rx_unsegmented)
+			f |= NETIF_F_GRO_HW;
+	}
 	if (host & VENET_F_RX_HASH)
 		f |= NETIF_F_RXHASH;
+	if (host & VENET_F_RX_VLAN)
+		f |= NETIF_F_HW_VLAN_CTAG_RX;
+	if (host & VENET_F_RX_SVLAN)
+		f |= NETIF_F_HW_VLAN_STAG_RX;
 	dev->hw_features = f;
 	dev->features = f | NETIF_F_HIGHDMA;
 	/* room for VLAN headers, two of them */

@@ -8,10 +8,12 @@
  * if it came from the wire, and the offload information by the same function
  * that serves virtio-net, since the risks are the same.
  */
+#include <linux/if_vlan.h>
 #include <linux/slab.h>
 #include <linux/virtio_net.h>
 #include <net/ip.h>
 #include "venet.h"
+#include "venet_tunnel.h"
 
 #define RX_REFILL	64			/* buffers that make a batch */
 #define RX_RETRY	msecs_to_jiffies(20)	/* after memory ran out */
@@ -110,7 +112,7 @@ static bool rx_add(struct venet_pair *pair, struct page *page, u32 len)
 		 */
 		off = rx->head;
 		len -= off;
-		memcpy(&rx->hash, page_address(page), off);
+		memcpy(&rx->told, page_address(page), off);
 		copy = len <= VENET_RX_COPY ? len : ETH_HLEN;
 		skb_put_data(rx->skb, page_address(page) + off, copy);
 		if (copy == len)
@@ -128,12 +130,28 @@ static bool rx_add(struct venet_pair *pair, struct page *page, u32 len)
 	return true;
 }
 
-/* Take over the packet descriptor.  False: it makes no sense. */
-static bool rx_describe(struct sk_buff *skb, u64 pkt)
+/* The tag that stands beside the frame. */
+static void rx_tag(struct sk_buff *skb, u16 flags, u32 extra)
 {
-	struct virtio_net_hdr hdr = {};
-	u16 start = pkt >> 16;
+	if (flags & VENET_PKT_F_VLAN)
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q),
+				       VENET_EXTRA_TCI(extra));
+	else if (flags & VENET_PKT_F_SVLAN)
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021AD),
+				       VENET_EXTRA_TCI(extra));
+}
 
+/* Take over the packet descriptor.  False: it makes no sense. */
+static bool rx_describe(const struct venet_rx *rx, struct sk_buff *skb)
+{
+	u32 extra = le32_to_cpu(rx->told.extra);
+	struct virtio_net_hdr hdr = {};
+	u64 pkt = rx->pkt;
+	u16 start = pkt >> 16, flags = pkt >> 48;
+
+	if (flags & ~rx->flags ||
+	    (flags & VENET_PKT_F_VLAN && flags & VENET_PKT_F_SVLAN))
+		return false;
 	switch (pkt & VENET_GSO_TYPE_MASK) {
 	case VENET_GSO_NONE:
 		hdr.gso_type = VIRTIO_NET_HDR_GSO_NONE;
@@ -167,19 +185,24 @@ static bool rx_describe(struct sk_buff *skb, u64 pkt)
 	}
 	if (virtio_net_hdr_to_skb(skb, &hdr, true))
 		return false;
-	if (!start && (pkt >> 48 & VENET_PKT_F_CSUM_OK))
+	if (flags & VENET_PKT_F_TUNNEL &&
+	    (hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE ||
+	     !venet_tunnel_accept(skb, extra)))
+		return false;
+	if (!start && flags & VENET_PKT_F_CSUM_OK)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	rx_tag(skb, flags, extra);
 	return true;
 }
 
 /* What the host says of the packet's flow: harmless, whatever it is. */
 static void rx_hash(const struct venet_rx *rx, struct sk_buff *skb)
 {
-	u32 hash = le32_to_cpu(rx->hash.hash);
+	u32 hash = le32_to_cpu(rx->told.hash);
 
-	if (rx->hash.type == VENET_RX_HASH_L4)
+	if (rx->told.type == VENET_RX_HASH_L4)
 		skb_set_hash(skb, hash, PKT_HASH_TYPE_L4);
-	else if (rx->hash.type == VENET_RX_HASH_L3)
+	else if (rx->told.type == VENET_RX_HASH_L3)
 		skb_set_hash(skb, hash, PKT_HASH_TYPE_L3);
 }
 
@@ -199,7 +222,7 @@ static void rx_deliver(struct venet_pair *pair)
 	if (unlikely(rx->bad))
 		goto free;
 	if (unlikely(skb_headlen(skb) < ETH_HLEN ||
-		     !rx_describe(skb, rx->pkt))) {
+		     !rx_describe(rx, skb))) {
 		venet_rx_count(rx, VENET_RX_HOST_ERRORS, 1);
 		goto free;
 	}

@@ -8,11 +8,13 @@
  * told of the next one.  (Not of a later one: one completion may answer many
  * chains, so that a later one may never come.)
  */
+#include <linux/if_vlan.h>
 #include <linux/netfilter.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
 #include <net/dst.h>
 #include "venet.h"
+#include "venet_tunnel.h"
 
 /* Descriptors that may be put: each takes a place in the ring and a slot. */
 u32 venet_tx_free_slots(const struct venet_tx *tx)
@@ -232,34 +234,59 @@ bool venet_tx_idle(struct venet_pair *pair)
 	return idle;
 }
 
-/* Packet descriptor of @skb, 0 if it needs none, or -errno: not to be sent. */
-static int tx_describe(struct sk_buff *skb, u64 *pkt)
+/* The checksum that is to be completed, for the packet descriptor. */
+static u64 tx_checksum(const struct sk_buff *skb)
+{
+	return (u64)(skb->csum_offset & 0xff) << 8 |
+	       (u64)(skb_checksum_start_offset(skb) & 0xffff) << 16;
+}
+
+/* How the packet is to be segmented.  0 or -errno: not to be sent. */
+static int tx_segmentation(const struct sk_buff *skb,
+			   struct venet_tx_meta *meta)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
-	u64 gso = VENET_GSO_NONE;
 
-	*pkt = 0;
-	if (skb->ip_summed != CHECKSUM_PARTIAL)
-		return skb_is_gso(skb) ? -EINVAL : 0;
+	if (info->gso_type & SKB_GSO_TCPV4)
+		meta->pkt |= VENET_GSO_TCPV4;
+	else if (info->gso_type & SKB_GSO_TCPV6)
+		meta->pkt |= VENET_GSO_TCPV6;
+	else if (info->gso_type & SKB_GSO_UDP_L4)
+		meta->pkt |= VENET_GSO_UDP_L4;
+	else
+		return -EINVAL;
+	if (info->gso_type & SKB_GSO_TCP_ECN)
+		meta->pkt |= VENET_GSO_F_ECN;
+	meta->pkt |= (u64)info->gso_size << 32;
+	if (!(info->gso_type & VENET_TUNNEL_GSO))
+		return 0;
+	meta->pkt |= (u64)VENET_PKT_F_TUNNEL << 48;
+	return venet_tunnel_describe(skb, &meta->extra) ? 0 : -EINVAL;
+}
 
-	if (!skb_is_gso(skb) && skb->csum_offset > 0xff)
-		return skb_checksum_help(skb);
-	if (skb_is_gso(skb)) {
-		if (info->gso_type & SKB_GSO_TCPV4)
-			gso = VENET_GSO_TCPV4;
-		else if (info->gso_type & SKB_GSO_TCPV6)
-			gso = VENET_GSO_TCPV6;
-		else if (info->gso_type & SKB_GSO_UDP_L4)
-			gso = VENET_GSO_UDP_L4;
-		else
-			return -EINVAL;
-		if (info->gso_type & SKB_GSO_TCP_ECN)
-			gso |= VENET_GSO_F_ECN;
-		gso |= (u64)info->gso_size << 32;
+/* What the host is to be told of @skb.  0 or -errno: not to be sent. */
+static int tx_describe(struct sk_buff *skb, struct venet_tx_meta *meta)
+{
+	u64 flag;
+	int err;
+
+	if (skb->ip_summed == CHECKSUM_PARTIAL && !skb_is_gso(skb) &&
+	    skb->csum_offset > 0xff) {
+		err = skb_checksum_help(skb);
+		if (err)
+			return err;
 	}
-	*pkt = gso | (u64)(skb->csum_offset & 0xff) << 8 |
-	       (u64)(skb_checksum_start_offset(skb) & 0xffff) << 16;
-	return 0;
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		meta->pkt = tx_checksum(skb);
+	else if (skb_is_gso(skb))
+		return -EINVAL;
+	if (skb_vlan_tag_present(skb)) {
+		flag = skb->vlan_proto == htons(ETH_P_8021Q) ?
+		       VENET_PKT_F_VLAN : VENET_PKT_F_SVLAN;
+		meta->pkt |= flag << 48;
+		meta->extra = skb_vlan_tag_get(skb);
+	}
+	return skb_is_gso(skb) ? tx_segmentation(skb, meta) : 0;
 }
 
 /* Find the pieces of @skb.  Returns how many, or -errno: nothing is mapped. */
@@ -301,28 +328,31 @@ unmap:
 }
 
 /* Put the descriptor of the packet's information, if there is any. */
-static void tx_put_meta(struct venet_tx *tx, u16 id, u64 pkt)
+static void tx_put_meta(struct venet_tx *tx, u16 id,
+			const struct venet_tx_meta *meta)
 {
 	struct vbus_ioq_desc d = {
-		.addr = pkt,
+		.addr = meta->pkt,
+		.len = meta->extra,
 		.id = id,
 		.flags = VBUS_DESC_F_META | VBUS_DESC_F_NEXT,
 	};
 
-	if (pkt)
+	if (meta->pkt)
 		vbus_ioq_put(&tx->q->sub, &d);
 }
 
 /* Where the payload of a packet that is put inline next belongs. */
-void *venet_tx_inline(struct venet_tx *tx, u64 pkt)
+void *venet_tx_inline(struct venet_tx *tx, const struct venet_tx_meta *meta)
 {
-	u32 index = vbus_ioq_put_index(&tx->q->sub) + (pkt ? 1 : 0);
+	u32 index = vbus_ioq_put_index(&tx->q->sub) + (meta->pkt ? 1 : 0);
 
 	return tx->q->inlines + (index & (tx->q->size - 1)) * VENET_INLINE;
 }
 
 /* Put a packet of @len bytes that stand there. */
-void venet_tx_put_inline(struct venet_tx *tx, u32 len, u64 pkt)
+void venet_tx_put_inline(struct venet_tx *tx, u32 len,
+			 const struct venet_tx_meta *meta)
 {
 	struct vbus_ioq_desc d = {
 		.len = len,
@@ -330,7 +360,7 @@ void venet_tx_put_inline(struct venet_tx *tx, u32 len, u64 pkt)
 		.flags = VBUS_DESC_F_INLINE,
 	};
 
-	tx_put_meta(tx, d.id, pkt);
+	tx_put_meta(tx, d.id, meta);
 	vbus_ioq_put(&tx->q->sub, &d);
 	tx_sent(tx, d.id, 1);
 }
@@ -340,20 +370,20 @@ void venet_tx_put_inline(struct venet_tx *tx, u32 len, u64 pkt)
  * @tx:		with enough free slots; tx lock held
  * @piece:	pieces
  * @n:		number of them, at least 1
- * @pkt:	packet descriptor, or 0
+ * @meta:	what the host is told
  *
  * Return: slot of the first descriptor, to be told what to free.
  */
 struct venet_tx_slot *venet_tx_put(struct venet_tx *tx,
 				   const struct venet_tx_piece *piece, u32 n,
-				   u64 pkt)
+				   const struct venet_tx_meta *meta)
 {
 	u16 id = tx_take(tx);
 	struct venet_tx_slot *slot = &tx->slot[id];
 	struct vbus_ioq_desc d = { .id = id };
 	u32 i;
 
-	tx_put_meta(tx, id, pkt);
+	tx_put_meta(tx, id, meta);
 	for (i = 0; i < n; i++) {
 		slot->dma = piece[i].dma;
 		slot->len = piece[i].len;
@@ -372,7 +402,7 @@ struct venet_tx_slot *venet_tx_put(struct venet_tx *tx,
 }
 
 static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
-			 struct sk_buff *skb, u64 pkt)
+			 struct sk_buff *skb, const struct venet_tx_meta *meta)
 {
 	struct venet_tx_piece piece[VENET_CHAIN_MAX];
 	int n;
@@ -387,7 +417,7 @@ static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
 	n = tx_map(dma_dev, skb, piece);
 	if (n <= 0)
 		return n ? n : -EINVAL;
-	venet_tx_put(tx, piece, n, pkt)->skb = skb;
+	venet_tx_put(tx, piece, n, meta)->skb = skb;
 	return 0;
 }
 
@@ -399,8 +429,8 @@ netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct netdev_queue *txq = netdev_get_tx_queue(dev, pair->index);
 	struct venet_tx *tx = &pair->tx;
 	bool more = netdev_xmit_more();
+	struct venet_tx_meta meta = {};
 	u32 len = skb->len;
-	u64 pkt;
 	int err;
 
 	venet_tx_reap(pair, 0);
@@ -410,18 +440,18 @@ netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev)
 		return NETDEV_TX_BUSY;
 	}
 
-	err = len > VENET_FRAME_MAX ? -EMSGSIZE : tx_describe(skb, &pkt);
+	err = len > VENET_FRAME_MAX ? -EMSGSIZE : tx_describe(skb, &meta);
 	if (unlikely(err))
 		goto drop;
 	skb_tx_timestamp(skb);
 	if (len <= VENET_INLINE) {
-		err = skb_copy_bits(skb, 0, venet_tx_inline(tx, pkt), len);
+		err = skb_copy_bits(skb, 0, venet_tx_inline(tx, &meta), len);
 		if (unlikely(err))
 			goto drop;
-		venet_tx_put_inline(tx, len, pkt);
+		venet_tx_put_inline(tx, len, &meta);
 		dev_consume_skb_any(skb);
 	} else {
-		err = tx_put_mapped(tx, v->dma_dev, skb, pkt);
+		err = tx_put_mapped(tx, v->dma_dev, skb, &meta);
 		if (unlikely(err))
 			goto drop;
 		/* it may stay with us for long: it is nobody's from now on */

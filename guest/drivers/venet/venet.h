@@ -68,6 +68,16 @@ struct venet_tx_piece {
 };
 
 /**
+ * struct venet_tx_meta - what the host is told of a frame
+ * @pkt:	packet descriptor, 0: nothing
+ * @extra:	its extra word
+ */
+struct venet_tx_meta {
+	u64 pkt;
+	u32 extra;
+};
+
+/**
  * struct venet_tx_slot - what stands behind a piece that was submitted, by id
  * @skb:	of the first of a chain: to be freed, NULL if it was copied
  * @frame:	... or is this one of XDP
@@ -131,7 +141,8 @@ struct venet_tx {
  * @nfree:	ids on it
  * @skb:	frame under construction
  * @head:	bytes of its first buffer that precede it, fixed while running
- * @hash:	what they say, as it stood there
+ * @flags:	VENET_PKT_F_* that START agreed on, likewise
+ * @told:	what they say, as it stood there
  * @open:	a frame has begun and its last buffer is not there yet
  * @bad:	... and will be dropped
  * @pkt:	... and its packet descriptor
@@ -155,7 +166,8 @@ struct venet_rx {
 	u32 nfree;
 	struct sk_buff *skb;
 	u32 head;
-	struct venet_rx_head hash;
+	u16 flags;
+	struct venet_rx_head told;
 	bool open;
 	bool bad;
 	u64 pkt;
@@ -296,11 +308,12 @@ void venet_tx_reap(struct venet_pair *pair, int budget);
 void venet_tx_publish(struct venet_tx *tx);
 void venet_tx_stop(struct venet_pair *pair, struct netdev_queue *txq);
 void venet_tx_unmap(struct device *dma_dev, const struct venet_tx_piece *piece);
-void *venet_tx_inline(struct venet_tx *tx, u64 pkt);
-void venet_tx_put_inline(struct venet_tx *tx, u32 len, u64 pkt);
+void *venet_tx_inline(struct venet_tx *tx, const struct venet_tx_meta *meta);
+void venet_tx_put_inline(struct venet_tx *tx, u32 len,
+			 const struct venet_tx_meta *meta);
 struct venet_tx_slot *venet_tx_put(struct venet_tx *tx,
 				   const struct venet_tx_piece *piece, u32 n,
-				   u64 pkt);
+				   const struct venet_tx_meta *meta);
 
 /* rx.c */
 int venet_rx_create(struct venet_pair *pair);

@@ -69,21 +69,22 @@ unmap:
 static bool xdp_put(struct venet_tx *tx, struct device *dma_dev,
 		    struct xdp_frame *frame, u32 len)
 {
+	static const struct venet_tx_meta finished;
 	struct venet_tx_piece piece[VENET_CHAIN_MAX];
 	int n;
 
 	if (len < ETH_HLEN || len > VENET_FRAME_MAX)
 		return false;
 	if (len <= VENET_INLINE && !xdp_frame_has_frags(frame)) {
-		memcpy(venet_tx_inline(tx, 0), frame->data, len);
-		venet_tx_put_inline(tx, len, 0);
+		memcpy(venet_tx_inline(tx, &finished), frame->data, len);
+		venet_tx_put_inline(tx, len, &finished);
 		xdp_return_frame(frame);
 		return true;
 	}
 	n = xdp_map(dma_dev, frame, piece);
 	if (n < 0)
 		return false;
-	venet_tx_put(tx, piece, n, 0)->frame = frame;
+	venet_tx_put(tx, piece, n, &finished)->frame = frame;
 	WRITE_ONCE(tx->frames, tx->frames + 1);
 	return true;
 }
@@ -244,7 +245,7 @@ bool venet_xdp_add(struct venet_rx *rx, struct page *page, u32 len)
 	struct skb_shared_info *info;
 
 	if (!xdp->data_hard_start) {
-		memcpy(&rx->hash, page_address(page) + rx->headroom, rx->head);
+		memcpy(&rx->told, page_address(page) + rx->headroom, rx->head);
 		xdp_init_buff(xdp, PAGE_SIZE, &rx->xdp_rxq);
 		xdp_prepare_buff(xdp, page_address(page),
 				 rx->headroom + rx->head, len - rx->head, true);

@@ -118,11 +118,11 @@ static bool venet_features_valid(u64 f)
 {
 	if (f & ~VENET_F_ALL)
 		return false;
-	if (f & (VENET_F_TX_TSO4 | VENET_F_TX_TSO6 | VENET_F_TX_USO) &&
-	    !(f & VENET_F_TX_CSUM))
+	if (f & (VENET_F_TX_TSO4 | VENET_F_TX_TSO6 | VENET_F_TX_USO |
+		 VENET_F_TX_TUNNEL) && !(f & VENET_F_TX_CSUM))
 		return false;
-	return !(f & (VENET_F_RX_TSO4 | VENET_F_RX_TSO6 | VENET_F_RX_USO)) ||
-	       f & VENET_F_RX_CSUM;
+	return !(f & (VENET_F_RX_TSO4 | VENET_F_RX_TSO6 | VENET_F_RX_USO |
+		      VENET_F_RX_TUNNEL)) || f & VENET_F_RX_CSUM;
 }
 
 static u32 venet_start(struct venet_host *venet, const void *in, size_t len)

@@ -10,6 +10,15 @@
 #include <linux/rtnetlink.h>
 
 #include "venet.h"
+#include "venet_tunnel.h"
+
+#define VENET_FEATURES_TUNNEL	(NETIF_F_GSO_UDP_TUNNEL | \
+				 NETIF_F_GSO_UDP_TUNNEL_CSUM)
+#define VENET_FEATURES_TAG	(NETIF_F_HW_VLAN_CTAG_TX | \
+				 NETIF_F_HW_VLAN_STAG_TX)
+/* What depends on the guest. */
+#define VENET_FEATURES_GUEST	(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK | \
+				 VENET_FEATURES_TAG)
 
 /* What a running device always does, whatever the guest can take. */
 #define VENET_FEATURES_ALWAYS	(NETIF_F_SG | NETIF_F_HIGHDMA | \
@@ -27,6 +36,12 @@ static netdev_features_t venet_features_of_guest(u64 features)
 		f |= NETIF_F_TSO6;
 	if (features & VENET_F_RX_USO)
 		f |= NETIF_F_GSO_UDP_L4;
+	if (features & VENET_F_RX_TUNNEL)
+		f |= VENET_FEATURES_TUNNEL;
+	if (features & VENET_F_RX_VLAN)
+		f |= NETIF_F_HW_VLAN_CTAG_TX;
+	if (features & VENET_F_RX_SVLAN)
+		f |= NETIF_F_HW_VLAN_STAG_TX;
 	return f;
 }
 
@@ -38,7 +53,8 @@ static netdev_features_t venet_features_check(struct sk_buff *skb,
 	const struct venet_host *venet = netdev_venet(netdev);
 	netdev_features_t can = venet_features_of_guest(READ_ONCE(venet->features));
 
-	return features & (can | ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK));
+	features &= can | ~VENET_FEATURES_GUEST;
+	return venet_tunnel_check(skb, features);
 }
 
 static void venet_stats_add(const struct venet_stats *s, u64 *packets,
@@ -189,10 +205,12 @@ static void venet_netdev_setup(struct net_device *netdev)
 	netdev->rtnl_link_ops = &venet_link_ops;
 	netdev->features = VENET_FEATURES_ALWAYS | NETIF_F_HW_CSUM |
 			   NETIF_F_TSO | NETIF_F_TSO_ECN | NETIF_F_TSO6 |
-			   NETIF_F_GSO_UDP_L4;
-	netdev->hw_features = netdev->features & ~NETIF_F_HIGHDMA;
+			   NETIF_F_GSO_UDP_L4 | VENET_FEATURES_TUNNEL;
 	netdev->vlan_features = netdev->features;
+	netdev->features |= VENET_FEATURES_TAG;
 	netdev->hw_enc_features = netdev->features;
+	netdev->features |= NETIF_F_HW_VLAN_CTAG_RX | NETIF_F_HW_VLAN_STAG_RX;
+	netdev->hw_features = netdev->features & ~NETIF_F_HIGHDMA;
 	netdev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	netdev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	netdev->min_mtu = VENET_MTU_MIN;

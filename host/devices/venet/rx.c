@@ -9,21 +9,51 @@
  */
 #define pr_fmt(fmt) "vbus_venet: " fmt
 
+#include <linux/if_vlan.h>
+
 #include "venet.h"
+#include "venet_tunnel.h"
 
 /* Buffers that the biggest frame may take before its sender gives up. */
 #define VENET_RX_BUFS_MAX						\
 	DIV_ROUND_UP(VENET_FRAME_MAX + (u32)sizeof(struct venet_rx_head),	\
 		     VENET_RX_BUF_MIN)
 
-/* The packet descriptor of @skb, or an errno if the guest cannot take it. */
-static int venet_rx_meta(const struct venet_host *venet,
-			 const struct sk_buff *skb, u64 *meta)
+/* The flag of the tag that goes beside the frame, 0: none. */
+static u16 venet_rx_tag(const struct sk_buff *skb)
+{
+	if (!skb_vlan_tag_present(skb))
+		return 0;
+	return skb->vlan_proto == htons(ETH_P_8021Q) ? VENET_PKT_F_VLAN :
+						       VENET_PKT_F_SVLAN;
+}
+
+/* VENET_PKT_F_* that need the guest's consent, and have it. */
+static u16 venet_rx_flags(u64 features)
+{
+	u16 flags = 0;
+
+	if (features & VENET_F_RX_TUNNEL)
+		flags |= VENET_PKT_F_TUNNEL;
+	if (features & VENET_F_RX_VLAN)
+		flags |= VENET_PKT_F_VLAN;
+	if (features & VENET_F_RX_SVLAN)
+		flags |= VENET_PKT_F_SVLAN;
+	return flags;
+}
+
+/*
+ * The packet descriptor of @skb and its extra word, or an errno if the guest cannot
+ * take it.
+ */
+static int venet_rx_meta(u64 features, const struct sk_buff *skb, u64 *meta,
+			 u32 *extra)
 {
 	const struct skb_shared_info *si = skb_shinfo(skb);
+	u16 flags = venet_rx_tag(skb);
 	u64 m = 0;
 
-	*meta = 0;
+	*extra = flags ? skb_vlan_tag_get(skb) : 0;
 	if (skb->ip_summed == CHECKSUM_PARTIAL) {
 		m |= (u64)skb_checksum_start_offset(skb) << 16 |
 		     (u64)skb->csum_offset << 8;
@@ -42,8 +72,16 @@ static int venet_rx_meta(const struct venet_host *venet,
 		if (si->gso_type & SKB_GSO_TCP_ECN)
 			m |= VENET_GSO_F_ECN;
 		m |= (u64)si->gso_size << 32;
+		if (si->gso_type & VENET_TUNNEL_GSO) {
+			flags |= VENET_PKT_F_TUNNEL;
+			if (!venet_tunnel_describe(skb, extra))
+				return -EOPNOTSUPP;
+		}
 	}
-	*meta = m;
+	/* the guest may have changed its mind since the stack asked */
+	if (flags & ~venet_rx_flags(features))
+		return -EOPNOTSUPP;
+	*meta = m | (u64)flags << 48;
 	return 0;
 }
 
@@ -167,17 +205,18 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	struct venet_pair *pair = &venet->pair[index];
 	struct netdev_queue *txq = netdev_get_tx_queue(netdev, index);
 	struct vbus_queue *q = rcu_dereference_bh(pair->rx);
-	struct venet_rx_head head;
-	bool hashed;
-	u64 meta;
+	struct venet_rx_head head = {};
+	u64 meta, features;
+	u32 len, n, extra;
+	bool headed;
 	int err;
-	u32 len, n;
 
 	/* the features are those of the START that @running came from */
 	if (unlikely(!q || !READ_ONCE(q->live) ||
 		     !smp_load_acquire(&venet->running)))
 		goto err_drop;
-	hashed = READ_ONCE(venet->features) & VENET_F_RX_HASH;
+	features = READ_ONCE(venet->features);
+	headed = features & VENET_F_RX_HEAD;
 	if (unlikely(!venet_filter_wants(venet, skb))) {
 		if (!netdev_xmit_more())
 			venet_rx_publish(q);
@@ -185,15 +224,17 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 		dev_consume_skb_any(skb);
 		return NETDEV_TX_OK;
 	}
-	if (unlikely(venet_rx_meta(venet, skb, &meta))) {
+	if (unlikely(venet_rx_meta(features, skb, &meta, &extra))) {
 		/* packets before this one may wait for the end of their batch */
 		if (!netdev_xmit_more())
 			venet_rx_publish(q);
 		goto err_drop;
 	}
 	len = skb->len;
-	if (hashed) {
+	if (features & VENET_F_RX_HASH)
 		venet_steer_head(venet, skb, &head);
+	if (headed) {
+		head.extra = cpu_to_le32(extra);
 		len += sizeof(head);
 	}
 	if (unlikely(!venet_rx_room(q, len, &n))) {
@@ -205,7 +246,7 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 		if (err)
 			goto err_drop;
 	}
-	if (unlikely(venet_rx_fill(q, skb, meta, hashed ? &head : NULL))) {
+	if (unlikely(venet_rx_fill(q, skb, meta, headed ? &head : NULL))) {
 		venet_rx_publish(q);
 		net_warn_ratelimited("%s: the guest's receive buffers are not its memory\n",
 				     netdev->name);

@@ -25,6 +25,7 @@
 static_assert(sizeof(struct venet_rss) == 176);
 static_assert(offsetof(struct venet_rss, table) == 48);
 static_assert(sizeof(struct venet_rx_head) == 16);
+static_assert(offsetof(struct venet_rx_head, extra) == 8);
 
 /* A word of the memory of flows: upper bits of the hash, known, pair. */
 #define FLOW_PAIR	GENMASK(3, 0)

@@ -10,7 +10,10 @@
  */
 #define pr_fmt(fmt) "vbus_venet: " fmt
 
+#include <linux/if_vlan.h>
+
 #include "tx.h"
+#include "venet_tunnel.h"
 
 /*
  * Copy the chain at the head of the ring.  Returns false if there is none; an
@@ -24,6 +27,7 @@ static bool venet_tx_gather(const struct vbus_queue *q, struct venet_chain *c)
 	c->nr = 0;
 	c->len = 0;
 	c->meta = 0;
+	c->extra = 0;
 	c->pieces = 0;
 	do {
 		if (c->nr >= q->sub.size ||
@@ -37,6 +41,7 @@ static bool venet_tx_gather(const struct vbus_queue *q, struct venet_chain *c)
 		if (d.flags & VBUS_DESC_F_META) {
 			bad |= c->nr || d.flags & VBUS_DESC_F_INLINE;
 			c->meta = d.addr;
+			c->extra = d.len;
 		} else if (c->nr >= VENET_CHAIN_MAX || !d.len ||
 			   d.len > VENET_FRAME_MAX - c->len ||
 			   (d.flags & VBUS_DESC_F_INLINE &&
@@ -123,8 +128,32 @@ static int venet_tx_fill(const struct vbus_queue *q,
 	return 0;
 }
 
-/* Checksum and segmentation, as the packet descriptor and the features say. */
-static int venet_tx_offload(const struct venet_host *venet, u64 meta,
+/* VENET_PKT_F_* that the guest may use. */
+static u16 venet_tx_flags(u64 features)
+{
+	u16 flags = 0;
+
+	if (features & VENET_F_TX_TUNNEL)
+		flags |= VENET_PKT_F_TUNNEL;
+	if (features & VENET_F_TX_VLAN)
+		flags |= VENET_PKT_F_VLAN;
+	if (features & VENET_F_TX_SVLAN)
+		flags |= VENET_PKT_F_SVLAN;
+	return flags;
+}
+
+/* The tag that the extra word tells. */
+static void venet_tx_tag(struct sk_buff *skb, u16 flags, u32 extra)
+{
+	if (flags & (VENET_PKT_F_VLAN | VENET_PKT_F_SVLAN))
+		__vlan_hwaccel_put_tag(skb,
+				       flags & VENET_PKT_F_VLAN ?
+				       htons(ETH_P_8021Q) : htons(ETH_P_8021AD),
+				       VENET_EXTRA_TCI(extra));
+}
+
+/* What the packet descriptor says, as far as the features allow. */
+static int venet_tx_offload(const struct venet_host *venet, u64 meta, u32 extra,
 			    struct sk_buff *skb)
 {
 	static const struct {
@@ -140,11 +169,15 @@ static int venet_tx_offload(const struct venet_host *venet, u64 meta,
 				       VENET_F_TX_USO },
 	};
 	u8 type = meta & VENET_GSO_TYPE_MASK;
-	u16 start = meta >> 16, size = meta >> 32;
+	u16 start = meta >> 16, size = meta >> 32, flags = meta >> 48;
 	u8 offset = meta >> 8;
 	struct virtio_net_hdr hdr = {};
 
 	if (type >= ARRAY_SIZE(gso))
+		return -EINVAL;
+	if (flags & ~venet_tx_flags(venet->features))
+		return -EOPNOTSUPP;
+	if (flags & VENET_PKT_F_VLAN && flags & VENET_PKT_F_SVLAN)
 		return -EINVAL;
 	if ((start && !(venet->features & VENET_F_TX_CSUM)) ||
 	    (gso[type].feature & ~venet->features) || (type && !start))
@@ -160,7 +193,25 @@ static int venet_tx_offload(const struct venet_host *venet, u64 meta,
 		if (meta & VENET_GSO_F_ECN)
 			hdr.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 	}
-	return virtio_net_hdr_to_skb(skb, &hdr, true);
+	if (virtio_net_hdr_to_skb(skb, &hdr, true))
+		return -EINVAL;
+	if (flags & VENET_PKT_F_TUNNEL &&
+	    (!type || !venet_tunnel_accept(skb, extra)))
+		return -EINVAL;
+	venet_tx_tag(skb, flags, extra);
+	return 0;
+}
+
+/* May the packet keep its tag, if any, beside it?  ethtool -K rxvlan */
+static bool venet_tx_strips(const struct net_device *netdev,
+			    const struct sk_buff *skb)
+{
+	netdev_features_t f = netdev->features;
+
+	if (!skb_vlan_tag_present(skb))
+		return true;
+	return f & (skb->vlan_proto == htons(ETH_P_8021Q) ?
+		    NETIF_F_HW_VLAN_CTAG_RX : NETIF_F_HW_VLAN_STAG_RX);
 }
 
 enum venet_tx_fate {
@@ -194,10 +245,16 @@ static struct sk_buff *venet_tx_packet(struct venet_host *venet,
 		if (venet_tx_fill(q, c, skb))
 			goto err_free;
 	}
-	if (venet_tx_offload(venet, c->meta, skb))
+	if (venet_tx_offload(venet, c->meta, c->extra, skb))
 		goto err_free;
 	if (*fate == VENET_TX_LENT)
 		venet_loans_lend(q, c, skb);
+	if (unlikely(!venet_tx_strips(netdev, skb))) {
+		/* who frees it answers the chain, if it was lent */
+		skb = __vlan_hwaccel_push_inside(skb);
+		if (!skb)
+			goto err_dropped;
+	}
 	skb->protocol = eth_type_trans(skb, netdev);
 	skb_reset_network_header(skb);
 	skb_probe_transport_header(skb);

@@ -15,6 +15,7 @@
  * @nr:		descriptors consumed
  * @len:	bytes of the frame
  * @meta:	packet descriptor, 0: nothing special
+ * @extra:	extra word
  * @pieces:	pieces of the frame; 0: impossible
  * @desc:	the pieces
  * @slot:	inline slot of each piece
@@ -24,6 +25,7 @@ struct venet_chain {
 	u32 nr;
 	u32 len;
 	u64 meta;
+	u32 extra;
 	u32 pieces;
 	struct vbus_ioq_desc desc[VENET_CHAIN_MAX];
 	u32 slot[VENET_CHAIN_MAX];

@@ -350,6 +350,12 @@ static bool venet_loan_parsed(const struct net_device *netdev,
 	return false;
 }
 
+/* ... and the header whose checksum is to be completed, in a tunnel or not? */
+static bool venet_loan_described(u64 meta)
+{
+	return (u16)(meta >> 16) + VENET_TRANSPORT_MAX <= VENET_LINEAR;
+}
+
 /**
  * venet_loans_packet() - make a packet that refers to the guest's pages
  * @q:		transmit queue; owner of its lane
@@ -371,7 +377,8 @@ struct sk_buff *venet_loans_packet(struct vbus_queue *q,
 	skb = netdev_alloc_skb_ip_align(venet->netdev, VENET_LINEAR);
 	if (!skb)
 		return NULL;
-	if (venet_loan_fill(q, c, skb) && venet_loan_parsed(venet->netdev, skb))
+	if (venet_loan_fill(q, c, skb) && venet_loan_described(c->meta) &&
+	    venet_loan_parsed(venet->netdev, skb))
 		return skb;
 	consume_skb(skb);
 	venet_loans_count(loans->stats, &loans->stats->refused, 1);

@@ -12,10 +12,11 @@
  * use those that were not completed again.
  *
  * Transmit queue
- *   A packet is a chain.  If it needs a checksum or segmentation its first
- *   descriptor has VBUS_DESC_F_META, its @addr is a packet descriptor (below)
- *   and its @len is zero.  The other descriptors are the frame from its
- *   Ethernet header on.  At most VENET_CHAIN_MAX descriptors.
+ *   A packet is a chain.  If it needs a checksum or segmentation, or has a VLAN
+ *   tag that is not in the frame, its first descriptor has VBUS_DESC_F_META, its
+ *   @addr is a packet descriptor and its @len the extra word (both below).  The
+ *   other descriptors are the frame from its Ethernet header on.  At most
+ *   VENET_CHAIN_MAX descriptors.
  *   Completions carry no information; VBUS_DESC_F_BATCH is usual, but they may
  *   come in any order, and much later than those of other chains.
  *   VBUS_DESC_F_ERROR: the chain was malformed and nothing was sent.
@@ -27,7 +28,7 @@
  *   written to that buffer; @addr of the first is a packet descriptor.  All
  *   completions of a frame are published together.  VBUS_DESC_F_ERROR: the
  *   buffer could not be used; it ends the frame, which is to be discarded.
- *   With VENET_F_RX_HASH the first buffer of a frame begins with a struct
+ *   With one of VENET_F_RX_HEAD the first buffer of a frame begins with a struct
  *   venet_rx_head, which its @len includes, and the frame follows that.
  *
  * Packet descriptor, 64 bits
@@ -35,8 +36,29 @@
  *   bits 15..8   checksum offset, bytes from checksum start
  *   bits 31..16  checksum start, bytes from the start of the frame; 0: none
  *   bits 47..32  GSO size: payload bytes of a segment
- *   bits 55..48  VENET_PKT_F_*
+ *   bits 55..48  VENET_PKT_F_*; none that START did not agree on
  *   bits 63..56  zero
+ *
+ * Extra word, 32 bits; what no VENET_PKT_F_* gives a meaning is zero
+ *   bits 15..0   VLAN: tag control information
+ *   bits 23..16  TUNNEL: outer UDP header, bytes from the start of the frame
+ *   bits 31..24  TUNNEL: inner IP header, bytes from the outer UDP header
+ *
+ * Tag
+ *   A tag that the extra word tells is not in the frame; it belongs behind the
+ *   two addresses.  Offsets of the packet descriptor do not count it.
+ *
+ * Tunnel
+ *   A TCP packet in a UDP datagram (VXLAN, Geneve), to be segmented: GSO type,
+ *   size, checksum start and offset are those of the inner TCP.  Behind the
+ *   Ethernet header, and up to two VLAN tags, are: an IP header, the outer UDP
+ *   header, anything, an IP header of the version that the GSO type says, the
+ *   inner TCP header.  Neither packet is a fragment, and IPv6 has no extension
+ *   headers.  Whoever segments repeats what is in front of the inner TCP header,
+ *   with lengths of the segment.  The outer UDP checksum is zero, and stays
+ *   so, or the sum of the pseudo header with the length of the whole datagram,
+ *   and is to be completed.  There is more payload than one segment takes.
+ *   What cannot be described so, the sender segments.
  */
 #ifndef _UAPI_VBUS_VENET_H
 #define _UAPI_VBUS_VENET_H
@@ -63,6 +85,14 @@
 #define VENET_GSO_F_ECN		0x80u	/* TCP has CWR set in the first segment */
 
 #define VENET_PKT_F_CSUM_OK	0x01u	/* receive: checksum was verified */
+#define VENET_PKT_F_VLAN	0x02u	/* 802.1Q tag in the extra word */
+#define VENET_PKT_F_SVLAN	0x04u	/* ... 802.1ad; not both */
+#define VENET_PKT_F_TUNNEL	0x08u	/* to be segmented inside of a UDP tunnel */
+
+/* Parts of the extra word. */
+#define VENET_EXTRA_TCI(x)	((x) & 0xffffu)
+#define VENET_EXTRA_OUTER(x)	((x) >> 16 & 0xffu)
+#define VENET_EXTRA_INNER(x)	((x) >> 24)
 
 /* Features: QUERY says what the device has, START what the driver uses. */
 #define VENET_F_TX_CSUM		0x01ull	/* host completes checksums of sent packets */
@@ -74,9 +104,19 @@
 #define VENET_F_RX_TSO6		0x40ull	/* ... over IPv6 */
 #define VENET_F_RX_USO		0x80ull	/* guest takes unsegmented UDP */
 #define VENET_F_RSS		0x100ull	/* VENET_CALL_RSS exists; START need not name it */
-#define VENET_F_RX_HASH		0x200ull	/* received frames have a struct venet_rx_head */
+#define VENET_F_RX_HASH		0x200ull	/* host tells the hash of received frames */
 #define VENET_F_RX_MODE		0x400ull	/* host sends what RX_MODE asks for */
-#define VENET_F_ALL		0x7ffull
+#define VENET_F_TX_TUNNEL	0x800ull	/* host segments sent TCP in UDP tunnels */
+#define VENET_F_RX_TUNNEL	0x1000ull	/* guest takes it unsegmented */
+#define VENET_F_TX_VLAN		0x2000ull	/* host takes 802.1Q tags beside the frame */
+#define VENET_F_TX_SVLAN	0x4000ull	/* ... 802.1ad tags */
+#define VENET_F_RX_VLAN		0x8000ull	/* guest takes 802.1Q tags beside the frame */
+#define VENET_F_RX_SVLAN	0x10000ull	/* ... 802.1ad tags */
+#define VENET_F_ALL		0x1ffffull
+
+/* With any of these received frames have a struct venet_rx_head. */
+#define VENET_F_RX_HEAD		(VENET_F_RX_HASH | VENET_F_RX_TUNNEL | \
+				 VENET_F_RX_VLAN | VENET_F_RX_SVLAN)
 
 enum venet_call {
 	VENET_CALL_QUERY	= 1,	/* -> struct venet_info */
@@ -115,8 +155,9 @@ struct venet_info {
 
 /**
  * struct venet_start - begin
- * @features:	what the driver uses, a subset of what QUERY said.  Segmentation
- *		needs the checksum feature of the same direction
+ * @features:	what the driver uses, a subset of what QUERY said.  Segmentation,
+ *		tunnels included, needs the checksum feature of the same
+ *		direction, and tunnels that of the inner TCP
  * @pairs:	queue pairs in use: all of 0..pairs - 1 are registered
  * @reserved:	zero
  */
@@ -196,18 +237,22 @@ struct venet_rss {
 #define VENET_RX_HASH_L4	2u	/* of the flow: addresses and ports */
 
 /**
- * struct venet_rx_head - what precedes a received frame, with VENET_F_RX_HASH
+ * struct venet_rx_head - what precedes a received frame, with VENET_F_RX_HEAD
  * @hash:	hash of the packet's flow, 0 if @type says none.  The Toeplitz
  *		hash if VENET_CALL_RSS is in force, else what the host knows
- * @type:	VENET_RX_HASH_*; an unknown one is to be taken for none
+ * @type:	VENET_RX_HASH_*; an unknown one is to be taken for none, and it is
+ *		none without VENET_F_RX_HASH
  * @reserved:	zero
+ * @extra:	extra word of the packet descriptor
+ * @reserved2:	zero
  */
 struct venet_rx_head {
 	__le32 hash;
 	__u8 type;
-	__u8 reserved[11];
+	__u8 reserved[3];
+	__le32 extra;
+	__u8 reserved2[4];
 };
-
 
 #define VENET_RX_MODE_PROMISC	0x1u	/* everything */
 #define VENET_RX_MODE_ALLMULTI	0x2u	/* everything multicast */

@@ -11,7 +11,9 @@ set -uo pipefail
 FRAMES=tests/lab/frames.py
 OFFLOADS="generic-receive-offload generic-segmentation-offload tx-scatter-gather
 	tx-checksum-ip-generic tx-tcp-segmentation tx-tcp-ecn-segmentation
-	tx-tcp6-segmentation tx-udp-segmentation"
+	tx-tcp6-segmentation tx-udp-segmentation tx-udp_tnl-segmentation
+	tx-udp_tnl-csum-segmentation tx-vlan-offload rx-vlan-offload
+	tx-vlan-stag-hw-insert rx-vlan-stag-hw-parse"
 
 # ---------------------------------------------------------------------- MTU
 
@@ -103,7 +105,7 @@ test_ethtool()
 		"guest: ethtool -i says driver and place on the bus"
 	is "$(ethtool -i v0 | awk '$1 == "driver:" || $1 == "bus-info:" { printf "%s ", $2 }')" "vbus_venet l0.0 " \
 		"host: ethtool -i says driver, bus and slot"
-	is "$(lacks rx-checksumming "$OFFLOADS" <<<"$guest_features")" "" \
+	is "$(lacks rx-checksumming rx-gro-hw "$OFFLOADS" <<<"$guest_features")" "" \
 		"guest: ethtool -k: all offloads are on, and can be turned off"
 	is "$(lacks tx-scatter-gather-fraglist "$OFFLOADS" <<<"$host_features")" "" \
 		"host: ethtool -k: all offloads are on, and can be turned off"
