@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/virtio_net.h>
 #include "venet.h"
+#include "venet_pkt.h"
 #include "venet_tunnel.h"
 
 #define VENET_DRAIN_TRIES	20	/* looks at what the host has not taken yet */
@@ -110,15 +111,10 @@ static u64 venet_rx_wanted(const struct venet *v)
 /* VENET_PKT_F_* that a received frame may have. */
 static u16 venet_rx_flags(u64 features)
 {
-	u16 flags = VENET_PKT_F_CSUM_OK;
-
-	if (features & VENET_F_RX_TUNNEL)
-		flags |= VENET_PKT_F_TUNNEL;
-	if (features & VENET_F_RX_VLAN)
-		flags |= VENET_PKT_F_VLAN;
-	if (features & VENET_F_RX_SVLAN)
-		flags |= VENET_PKT_F_SVLAN;
-	return flags;
+	return VENET_PKT_F_CSUM_OK |
+	       venet_pkt_flags(features & VENET_F_RX_TUNNEL,
+			       features & VENET_F_RX_VLAN,
+			       features & VENET_F_RX_SVLAN);
 }
 
 static int venet_start(struct venet *v)

@@ -12,6 +12,7 @@
 #include <linux/if_vlan.h>
 
 #include "venet.h"
+#include "venet_pkt.h"
 #include "venet_tunnel.h"
 
 /* Buffers that the biggest frame may take before its sender gives up. */
@@ -31,15 +32,9 @@ static u16 venet_rx_tag(const struct sk_buff *skb)
 /* VENET_PKT_F_* that need the guest's consent, and have it. */
 static u16 venet_rx_flags(u64 features)
 {
-	u16 flags = 0;
-
-	if (features & VENET_F_RX_TUNNEL)
-		flags |= VENET_PKT_F_TUNNEL;
-	if (features & VENET_F_RX_VLAN)
-		flags |= VENET_PKT_F_VLAN;
-	if (features & VENET_F_RX_SVLAN)
-		flags |= VENET_PKT_F_SVLAN;
-	return flags;
+	return venet_pkt_flags(features & VENET_F_RX_TUNNEL,
+			       features & VENET_F_RX_VLAN,
+			       features & VENET_F_RX_SVLAN);
 }
 
 /*

@@ -13,6 +13,7 @@
 #include <linux/if_vlan.h>
 
 #include "tx.h"
+#include "venet_pkt.h"
 #include "venet_tunnel.h"
 
 /*
@@ -131,15 +132,9 @@ static int venet_tx_fill(const struct vbus_queue *q,
 /* VENET_PKT_F_* that the guest may use. */
 static u16 venet_tx_flags(u64 features)
 {
-	u16 flags = 0;
-
-	if (features & VENET_F_TX_TUNNEL)
-		flags |= VENET_PKT_F_TUNNEL;
-	if (features & VENET_F_TX_VLAN)
-		flags |= VENET_PKT_F_VLAN;
-	if (features & VENET_F_TX_SVLAN)
-		flags |= VENET_PKT_F_SVLAN;
-	return flags;
+	return venet_pkt_flags(features & VENET_F_TX_TUNNEL,
+			       features & VENET_F_TX_VLAN,
+			       features & VENET_F_TX_SVLAN);
 }
 
 /* The tag that the extra word tells. */
