@@ -185,13 +185,11 @@ static void spin_once(struct vbus_lane *lane)
 	/* follow the lane's interrupt; the CPU may be gone, then do without */
 	if (cpu != raw_smp_processor_id())
 		set_cpus_allowed_ptr(current, cpumask_of(cpu));
-	/*
-	 * Our share of the CPU is next to nothing, so this lets others finish.  Once:
-	 * they may be the threads of other lanes, which do the same.
-	 */
-	if (!single_task_running())
-		yield();
 	preempt_disable();
+	/*
+	 * Who else may run: the threads of other lanes, or anybody, since our share
+	 * of the CPU is next to nothing, but not nothing.
+	 */
 	if (!READ_ONCE(lane->spin.ns) || !single_task_running()) {
 		preempt_enable();
 		spin_doze(lane);
