@@ -27,6 +27,11 @@ sleeps()
 	[[ $1 != deep ]] || await "the guest is suspended" vm_is suspended
 }
 
+nothing_held()
+{
+	[[ $(cat "$CFS/buses/b0/memory") -eq 0 ]] && nothing_pinned
+}
+
 boot_id()
 {
 	lab/l2 -n a -t 60 cat /proc/sys/kernel/random/boot_id
@@ -45,7 +50,7 @@ for kver in 6.12 6.1; do
 		what="$kver, to idle $n"
 		ok "$(begin >&2; echo $?)" "$what: streams both ways"
 		passes "$what: the guest sleeps, its NIC is closed" sleeps s2idle
-		is "$(cat "$CFS/buses/b0/memory") $(pinned)" "0 0" "$what: meanwhile nothing of its memory is held"
+		passes "$what: meanwhile nothing of its memory is held" await "nothing is held" nothing_held
 		rx=$(net_stat v0 rx_bytes)
 		tx=$(net_stat v0 tx_bytes)
 		lab/qmp a 'sendkey a'
@@ -58,7 +63,7 @@ for kver in 6.12 6.1; do
 	id=$(boot_id)
 	ok "$(begin >&2; echo $?)" "$what: streams both ways"
 	passes "$what: the guest sleeps, its NIC is closed" sleeps deep
-	is "$(cat "$CFS/buses/b0/memory") $(pinned)" "0 0" "$what: meanwhile nothing of its memory is held"
+	passes "$what: meanwhile nothing of its memory is held" await "nothing is held" nothing_held
 	rx=$(net_stat v0 rx_bytes)
 	tx=$(net_stat v0 tx_bytes)
 	lab/qmp a system_wakeup
