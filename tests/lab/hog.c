@@ -2,11 +2,12 @@
 /*
  * Keep a machine without free memory.
  *
- * usage: hog SECONDS
+ * usage: hog SECONDS [KILOBYTES]
  *
- * A child eats all memory until the kernel kills it for that, which it prefers to
- * killing anything else, and another one takes its place.  Prints how often that was.
- * Where there is no swap, what it eats cannot be reclaimed.
+ * A child eats all memory but KILOBYTES.  If the kernel kills somebody for lack of
+ * memory it kills that one, and another one takes its place: with 0, the default, again
+ * and again.  Prints how often.  Where there is no swap, what it eats cannot be
+ * reclaimed.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -15,11 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define BITE	(256u << 10)
+#define BITE	(64u << 10)
 
 static void oom_score_adj(const char *score)
 {
@@ -30,14 +32,20 @@ static void oom_score_adj(const char *score)
 	close(fd);
 }
 
-static void eat(void)
+static void __attribute__((noreturn)) eat(unsigned long long left)
 {
+	const struct timespec tick = { .tv_nsec = 1000 * 1000 };
+	struct sysinfo info;
+
 	oom_score_adj("1000");
 	for (;;) {
-		void *p = mmap(NULL, BITE, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-		if (p == MAP_FAILED)
+		if (left && !sysinfo(&info) &&
+		    (unsigned long long)info.freeram * info.mem_unit < left) {
+			nanosleep(&tick, NULL);
+			continue;
+		}
+		if (mmap(NULL, BITE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
 			err(1, "mmap");
 	}
 }
@@ -52,12 +60,13 @@ static double now(void)
 
 int main(int argc, char **argv)
 {
-	const double seconds = argc == 2 ? atof(argv[1]) : 0;
+	const double seconds = argc > 1 ? atof(argv[1]) : 0;
+	const unsigned long long left = argc > 2 ? strtoull(argv[2], NULL, 0) << 10 : 0;
 	const double end = now() + seconds;
 	unsigned int killed = 0;
 
 	if (seconds <= 0)
-		errx(2, "usage: hog SECONDS");
+		errx(2, "usage: hog SECONDS [KILOBYTES]");
 	oom_score_adj("-1000");
 	while (now() < end) {
 		int status;
@@ -66,7 +75,7 @@ int main(int argc, char **argv)
 		if (pid < 0)
 			err(1, "fork");
 		if (!pid)
-			eat();
+			eat(left);
 		/* the last one may live: whoever is left when the time is up */
 		while (!waitpid(pid, &status, WNOHANG)) {
 			const struct timespec tick = { .tv_nsec = 10 * 1000 * 1000 };
