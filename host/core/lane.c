@@ -197,9 +197,7 @@ static void vbus_lane_serve(struct work_struct *work)
 	do {
 		vbus_lane_begin_round(lane);
 		lane->stats.in_context++;
-		bulk = vbus_lane_is_bulk(lane);
-		if (bulk)
-			vbus_lane_woken(lane);
+		bulk = rounds ? vbus_lane_is_bulk(lane) : vbus_lane_woken(lane);
 		/* a guest that only rings must not keep this CPU either */
 		if (bulk || ++rounds > VBUS_CONTEXT_ROUNDS ||
 		    (rounds > 1 && vbus_lane_gives_way(lane)) ||
@@ -211,6 +209,7 @@ static void vbus_lane_serve(struct work_struct *work)
 			wake_up_process(lane->worker);
 			return;
 		}
+		vbus_lane_idle(lane);
 	} while (!vbus_lane_disown(lane));
 }
 

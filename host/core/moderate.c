@@ -3,7 +3,9 @@
  * Moderation: when to wait for more, and when to disturb the guest.
  *
  * A lane moves bulk data while frames of at least bus->bulk_bytes were seen on
- * it within the last VBUS_BULK_NS, in either direction.  Then
+ * it within the last VBUS_BULK_NS, in either direction, or while the guest floods
+ * it: its signals follow each other faster than a doorbell and a wake-up cost, again
+ * and again, with none to the guest between them.  Then
  *
  *  - doorbells wake the worker instead of being served where they arrive, so
  *    that the guest's CPU is left to the guest and both work in parallel;
@@ -43,6 +45,8 @@
 #define VBUS_BULK_NS	(2 * NSEC_PER_MSEC)
 #define VBUS_COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
 #define VBUS_AVERAGE		8	/* samples that an average remembers */
+#define VBUS_FLOOD		8	/* fast signals in a row that are a flood */
+#define VBUS_FLOOD_EXITS	3	/* what the guest does between two, in doorbells */
 
 /**
  * vbus_lane_note_bulk() - a frame moved
@@ -111,6 +115,29 @@ static u32 vbus_lane_spin_max(struct vbus_lane *lane)
 }
 
 /*
+ * The guest's next signal came @waited ns after the lane ran out of work.  Served
+ * where the doorbell arrives, each signal of a flood costs the guest's CPU an exit
+ * and the service, while the worker could do that beside it.
+ */
+static void vbus_lane_note_flood(struct vbus_lane *lane, u64 waited)
+{
+	/* a count of others' that moves is all that matters */
+	u64 signals = READ_ONCE(lane->stats.signals);
+	u64 fast = VBUS_FLOOD_EXITS * (u64)lane->doorbell_ns + lane->wake_ns;
+	bool answered = signals != lane->answered;
+
+	lane->answered = signals;
+	if (waited > fast)
+		lane->flood = 0;
+	else if (answered)
+		lane->flood /= 2;
+	else if (lane->flood < VBUS_FLOOD)
+		lane->flood++;
+	if (lane->flood == VBUS_FLOOD)
+		WRITE_ONCE(lane->bulk_until, local_clock() + VBUS_BULK_NS);
+}
+
+/*
  * The guest's next signal came @waited ns after the lane ran out of work.  With
  * spinning that has cost, or would have cost, that time, or two sleeps' if it was
  * too long; spin as long as the average is less than a sleep's.
@@ -121,16 +148,33 @@ static void vbus_lane_learn(struct vbus_lane *lane, u64 waited)
 
 	vbus_average(&lane->spin_cost_ns, waited < max ? waited : 2 * max);
 	lane->spin_ns = lane->spin_cost_ns < max ? max : 0;
+	vbus_lane_note_flood(lane, waited);
 }
 
 /**
- * vbus_lane_woken() - a doorbell ended the sleep of a bulk lane
- * @lane:	lane, by its owner, who is about to wake the worker
+ * vbus_lane_woken() - a doorbell ended the sleep of a lane
+ * @lane:	lane, by its owner
+ *
+ * Return: true if the worker is to be woken, whatever there is to do.
  */
-void vbus_lane_woken(struct vbus_lane *lane)
+bool vbus_lane_woken(struct vbus_lane *lane)
 {
-	lane->woken_at = local_clock();
-	vbus_lane_learn(lane, lane->woken_at - lane->idle_at);
+	u64 now = local_clock();
+
+	vbus_lane_learn(lane, now - lane->idle_at);
+	if (!vbus_lane_is_bulk(lane))
+		return false;
+	lane->woken_at = now;
+	return true;
+}
+
+/**
+ * vbus_lane_idle() - the lane has nothing to do
+ * @lane:	lane, by its owner
+ */
+void vbus_lane_idle(struct vbus_lane *lane)
+{
+	lane->idle_at = local_clock();
 }
 
 /* The worker was woken by vbus_lane_woken(), or otherwise, and runs. */
@@ -202,7 +246,7 @@ static bool vbus_lane_nap(struct vbus_lane *lane)
  */
 bool vbus_lane_wait(struct vbus_lane *lane)
 {
-	lane->idle_at = local_clock();
+	vbus_lane_idle(lane);
 	return test_bit(VBUS_LANE_LIVE, &lane->state) &&
 	       vbus_lane_is_bulk(lane) &&
 	       (vbus_lane_spin(lane) || vbus_lane_nap(lane));
@@ -360,4 +404,5 @@ void vbus_lane_moderate_stop(struct vbus_lane *lane)
 	hrtimer_cancel(&lane->hold);
 	lane->held = false;
 	lane->bulk_until = 0;
+	lane->flood = 0;
 }

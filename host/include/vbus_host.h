@@ -148,7 +148,9 @@ static inline u64 vbus_lane_count(const struct vbus_lane_stats *stats,
  * @worker:	serves when there is more than a little to do
  * @idle:	waiters for ownership
  * @bulk_until:	local_clock() until which the lane counts as moving bulk data
- * @idle_at:	local_clock() when the worker last ran out of work; by the owner
+ * @flood:	signals of a flood that came in a row; by the owner, like the next two
+ * @answered:	signals to the guest by the last of them
+ * @idle_at:	local_clock() when the lane last ran out of work
  * @woken_at:	local_clock() when it was last woken, 0: it has run since
  * @spin_ns:	how long to spin for more, 0: not worth it lately; by the owner
  * @spin_cost_ns: what a wait has cost on average with spinning, or would have
@@ -187,6 +189,8 @@ struct vbus_lane {
 	struct task_struct *worker;
 	wait_queue_head_t idle;
 	u64 bulk_until;
+	u32 flood;
+	u64 answered;
 	u64 idle_at;
 	u64 woken_at;
 	u32 spin_ns;
@@ -243,7 +247,8 @@ bool vbus_lane_outranked(struct vbus_lane *lane);
 void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes);
 bool vbus_lane_is_bulk(const struct vbus_lane *lane);
 bool vbus_lane_wait(struct vbus_lane *lane);
-void vbus_lane_woken(struct vbus_lane *lane);
+bool vbus_lane_woken(struct vbus_lane *lane);
+void vbus_lane_idle(struct vbus_lane *lane);
 void vbus_lane_running(struct vbus_lane *lane);
 void vbus_lane_raised(struct vbus_lane *lane, u64 ns);
 bool vbus_lane_looked(const struct vbus_lane *lane);
