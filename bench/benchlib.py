@@ -276,7 +276,7 @@ class Qemu(Nics):
 
     def set_up(self, guest):
         for ifname in self.host_ifnames:
-            flags = ["vnet_hdr"] if self.model != "e1000" else []
+            flags = ["vnet_hdr"]
             if self.queues > 1:
                 flags.append("multi_queue")
             sh("ip", "tuntap", "add", ifname, "mode", "tap", *flags)
@@ -288,7 +288,7 @@ class Qemu(Nics):
                 i, ifname, self.netdev)
             device = "%s,netdev=n%d,mac=%s%s" % (
                 self.model, i, guest_mac(self.ids[i]), self.device)
-            if self.model != "e1000":
+            if self.model.startswith("virtio"):
                 device += ",disable-legacy=on"
             if self.queues > 1:
                 netdev += ",queues=%d" % self.queues
