@@ -46,7 +46,7 @@
 #define VBUS_COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
 #define VBUS_AVERAGE		8	/* samples that an average remembers */
 #define VBUS_FLOOD		8	/* fast signals in a row that are a flood */
-#define VBUS_FLOOD_EXITS	3	/* what the guest does between two, in doorbells */
+#define VBUS_FLOOD_EXITS	6	/* what the guest does between two, in doorbells */
 
 /**
  * vbus_lane_note_bulk() - a frame moved
