@@ -58,9 +58,14 @@
  */
 void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes)
 {
-	u64 now = local_clock();
+	bool bulk = bytes >= READ_ONCE(lane->bus->bulk_bytes);
+	u64 now;
 
-	if (bytes >= READ_ONCE(lane->bus->bulk_bytes))
+	/* the clock is not free, and most small frames have no use for it */
+	if (!bulk && !READ_ONCE(lane->held))
+		return;
+	now = local_clock();
+	if (bulk)
 		WRITE_ONCE(lane->bulk_until, now + VBUS_BULK_NS);
 	if (READ_ONCE(lane->held) && now > READ_ONCE(lane->hold_until))
 		vbus_lane_end_hold(lane);
