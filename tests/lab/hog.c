@@ -7,7 +7,8 @@
  * A child eats all memory but KILOBYTES.  If the kernel kills somebody for lack of
  * memory it kills that one, and another one takes its place: with 0, the default, again
  * and again.  Prints how often.  Where there is no swap, what it eats cannot be
- * reclaimed.
+ * reclaimed.  Other children only wait: should memory be wanted while one that was
+ * killed is still on its way out, the kernel is to kill one of them and nobody else.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -16,12 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BITE	(64u << 10)
+#define SPARES	4u
 
 static void oom_score_adj(const char *score)
 {
@@ -50,6 +53,26 @@ static void __attribute__((noreturn)) eat(unsigned long long left)
 	}
 }
 
+/* Have as many children that wait as there should be. */
+static void keep_spares(void)
+{
+	static pid_t spare[SPARES];
+	unsigned int i;
+
+	for (i = 0; i < SPARES; i++) {
+		if (spare[i] > 0 && !waitpid(spare[i], NULL, WNOHANG))
+			continue;
+		spare[i] = fork();
+		if (!spare[i]) {
+			oom_score_adj("1000");
+			/* not without the one that would replace it */
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				pause();
+		}
+	}
+}
+
 static double now(void)
 {
 	struct timespec t;
@@ -69,19 +92,23 @@ int main(int argc, char **argv)
 		errx(2, "usage: hog SECONDS [KILOBYTES]");
 	oom_score_adj("-1000");
 	while (now() < end) {
+		const struct timespec tick = { .tv_nsec = 10 * 1000 * 1000 };
 		int status;
-		pid_t pid = fork();
+		pid_t pid;
 
-		if (pid < 0)
-			err(1, "fork");
+		keep_spares();
+		pid = fork();
+		if (pid < 0) {	/* it is what this is about */
+			nanosleep(&tick, NULL);
+			continue;
+		}
 		if (!pid)
 			eat(left);
 		/* the last one may live: whoever is left when the time is up */
 		while (!waitpid(pid, &status, WNOHANG)) {
-			const struct timespec tick = { .tv_nsec = 10 * 1000 * 1000 };
-
 			if (now() >= end)
 				kill(pid, SIGKILL);
+			keep_spares();
 			nanosleep(&tick, NULL);
 		}
 		if (!WIFSIGNALED(status))
