@@ -123,7 +123,8 @@ load_host
 # --------------------------------------------------------------- attributes
 
 mkdir -p "$b/b0" "$d/v0"
-is "$(cat "$b/b0/priorities")" 0 "bus: priorities is 0 for each lane at first"
+is "$(cat "$b/b0/priorities")" "$(yes 0 | head -n "$(cat "$b/b0/lanes")" | paste -sd' ')" \
+	"bus: priorities is 0 for each lane at first"
 is "$(cat "$b/b0/rt")" 0 "bus: rt is 0 at first"
 gives OK "bus: four lanes" write "$b/b0/lanes" 4
 gives OK "bus: priorities takes a list" write "$b/b0/priorities" "0 7 3"
