@@ -51,6 +51,7 @@ ok "$(begin >&2; echo $?)" "guest without memory: streams both ways"
 killed=$(in_guest a 'sysctl -qw vm.nr_hugepages=1000; hog 8; sysctl -qw vm.nr_hugepages=0')
 like "$killed" '^[1-9][0-9]*$' "guest without memory: it had to kill, again and again" ||
 	in_guest a 'dmesg | grep -E "Killed process|oom-kill" | tail -n 20' | comment
+in_guest a true || bail "the guest is gone: $(tail -n 20 "$RUN/a/console.log")"
 note "killed $killed times, $(rx_stat starved) refills found no memory, $(rx_stat drops) packets found none"
 whole "guest without memory"
 passes "guest without memory: checked traffic afterwards" in_guest a traffic get "$PEER6" "$PORT" 16 1
