@@ -1364,10 +1364,31 @@ static void s_exit(void)
 	say("gone");
 }
 
-static const struct {
+struct scenario {
 	const char *name;
 	void (*run)(void);
-} scenarios[] = {
+};
+
+/* Run the one of @n scenarios that the command line names; false: it is not there. */
+static int play(const struct scenario *list, unsigned int n, char **argv)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (strcmp(list[i].name, argv[3]))
+			continue;
+		ifname = argv[2];
+		open_device(argv[1]);
+		list[i].run();
+		putchar('\n');
+		return 1;
+	}
+	return 0;
+}
+
+#define PLAY(list, argv)	play(list, sizeof(list) / sizeof((list)[0]), argv)
+
+static const struct scenario scenarios[] = {
 #define S(name) { #name, s_##name }
 	S(good), S(before_ok), S(version), S(features), S(page_address),
 	S(page_content), S(evq_address), S(active_address), S(active_words),
@@ -1384,21 +1405,12 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	unsigned int i;
-
 	if (argc != 4) {
 		fprintf(stderr, "usage: see the head of hostile.c\n");
 		return 2;
 	}
-	ifname = argv[2];
-	for (i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
-		if (strcmp(scenarios[i].name, argv[3]))
-			continue;
-		open_device(argv[1]);
-		scenarios[i].run();
-		putchar('\n');
+	if (PLAY(scenarios, argv))
 		return 0;
-	}
 	fprintf(stderr, "hostile: no scenario %s\n", argv[3]);
 	return 2;
 }

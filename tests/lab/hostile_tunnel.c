@@ -440,10 +440,7 @@ static void s_random(void)
 	say(strcmp(verb(VBUS_VERB_LIST, 0), "OK") ? "dead" : "survived");
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} more[] = {
+static const struct scenario more[] = {
 	{ "tunnel", s_tunnel }, { "not_agreed", s_not_agreed },
 	{ "flags", s_flags }, { "offsets", s_offsets },
 	{ "headers", s_headers }, { "tags", s_tags }, { "random", s_random },
@@ -451,16 +448,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	unsigned int i;
-
-	for (i = 0; argc == 4 && i < sizeof(more) / sizeof(more[0]); i++) {
-		if (strcmp(more[i].name, argv[3]))
-			continue;
-		ifname = argv[2];
-		open_device(argv[1]);
-		more[i].run();
-		putchar('\n');
+	if (argc == 4 && PLAY(more, argv))
 		return 0;
-	}
 	return hostile_main(argc, argv);
 }

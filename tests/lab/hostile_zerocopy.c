@@ -200,10 +200,7 @@ static void s_stop(void)
 	say(call_len(VENET_CALL_STOP, NULL, 0, 0));
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} more[] = {
+static const struct scenario more[] = {
 	{ "pieces", s_pieces }, { "many", s_many }, { "ends", s_ends },
 	{ "meta", s_meta }, { "headers", s_headers }, { "out", s_out },
 	{ "stop", s_stop },
@@ -211,16 +208,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	unsigned int i;
-
-	for (i = 0; argc == 4 && i < sizeof(more) / sizeof(more[0]); i++) {
-		if (strcmp(more[i].name, argv[3]))
-			continue;
-		ifname = argv[2];
-		open_device(argv[1]);
-		more[i].run();
-		putchar('\n');
+	if (argc == 4 && PLAY(more, argv))
 		return 0;
-	}
 	return hostile_main(argc, argv);
 }
