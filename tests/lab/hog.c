@@ -2,12 +2,11 @@
 /*
  * Keep a machine without free memory.
  *
- * usage: hog SECONDS [KILOBYTES]
+ * usage: hog SECONDS
  *
- * A child eats all memory but KILOBYTES.  If the kernel kills somebody for lack of
- * memory it kills that one, and another one takes its place: with 0, the default, again
- * and again.  Prints how often.  Where there is no swap, what it eats cannot be
- * reclaimed.  Other children only wait: should memory be wanted while one that was
+ * A child eats all memory.  When the kernel kills somebody for lack of memory it kills
+ * that one, and another one takes its place, again and again.  Prints how often.
+ * Where there is no swap, what it eats cannot be reclaimed.  Other children only wait: should memory be wanted while one that was
  * killed is still on its way out, the kernel is to kill one of them and nobody else.
  */
 #include <err.h>
@@ -18,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,22 +33,13 @@ static void oom_score_adj(const char *score)
 	close(fd);
 }
 
-static void __attribute__((noreturn)) eat(unsigned long long left)
+static void __attribute__((noreturn)) eat(void)
 {
-	const struct timespec tick = { .tv_nsec = 1000 * 1000 };
-	struct sysinfo info;
-
 	oom_score_adj("1000");
-	for (;;) {
-		if (left && !sysinfo(&info) &&
-		    (unsigned long long)info.freeram * info.mem_unit < left) {
-			nanosleep(&tick, NULL);
-			continue;
-		}
+	for (;;)
 		if (mmap(NULL, BITE, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
 			err(1, "mmap");
-	}
 }
 
 /* Have as many children that wait as there should be. */
@@ -83,13 +72,12 @@ static double now(void)
 
 int main(int argc, char **argv)
 {
-	const double seconds = argc > 1 ? atof(argv[1]) : 0;
-	const unsigned long long left = argc > 2 ? strtoull(argv[2], NULL, 0) << 10 : 0;
+	const double seconds = argc == 2 ? atof(argv[1]) : 0;
 	const double end = now() + seconds;
 	unsigned int killed = 0;
 
 	if (seconds <= 0)
-		errx(2, "usage: hog SECONDS [KILOBYTES]");
+		errx(2, "usage: hog SECONDS");
 	oom_score_adj("-1000");
 	while (now() < end) {
 		const struct timespec tick = { .tv_nsec = 10 * 1000 * 1000 };
@@ -103,7 +91,7 @@ int main(int argc, char **argv)
 			continue;
 		}
 		if (!pid)
-			eat(left);
+			eat();
 		/* the last one may live: whoever is left when the time is up */
 		while (!waitpid(pid, &status, WNOHANG)) {
 			if (now() >= end)
