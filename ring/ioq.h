@@ -101,6 +101,12 @@ static inline void vbus_ioq_put(struct vbus_ioq_prod *p,
 	p->next++;
 }
 
+/* How many descriptors were put since the last publication. */
+static inline u32 vbus_ioq_unpublished(const struct vbus_ioq_prod *p)
+{
+	return p->next - p->pos;
+}
+
 /* Index of the inline slot that belongs to the descriptor put next. */
 static inline u32 vbus_ioq_put_index(const struct vbus_ioq_prod *p)
 {
@@ -128,7 +134,7 @@ static inline bool vbus_ioq_publish(struct vbus_ioq_prod *p)
 {
 	u32 old = p->pos;
 
-	if (p->next == old)
+	if (!vbus_ioq_unpublished(p))
 		return false;
 	/*
 	 * E: orders all descriptors of the batch, and their payload, before
@@ -143,6 +149,17 @@ static inline bool vbus_ioq_publish(struct vbus_ioq_prod *p)
 	 */
 	ring_mb();
 	return shm_signal_due(&p->line->event, old, p->pos);
+}
+
+/**
+ * vbus_ioq_drained() - has the consumer taken everything, and waits for more?
+ * @p:		state
+ *
+ * True if it says so; what it says is no more than a hint.
+ */
+static inline bool vbus_ioq_drained(const struct vbus_ioq_prod *p)
+{
+	return ring_load32(&p->line->event) == p->pos;
 }
 
 static inline void vbus_ioq_cons_init(struct vbus_ioq_cons *c,

@@ -395,6 +395,24 @@ static void one_arm_makes_one_signal(void **state)
 	}
 }
 
+static void drained_once_all_is_taken_and_more_awaited(void **state)
+{
+	(void)state;
+	start_at(0u - 1);
+	assert_true(vbus_ioq_arm(&t.cons, 0));
+	assert_true(vbus_ioq_drained(&t.prod));
+	put(1, 0);
+	assert_true(vbus_ioq_drained(&t.prod));	/* not published */
+	assert_true(vbus_ioq_publish(&t.prod));
+	assert_false(vbus_ioq_drained(&t.prod));
+	assert_true(get_is(1));
+	assert_false(vbus_ioq_drained(&t.prod));
+	assert_true(vbus_ioq_arm(&t.cons, 0));
+	assert_true(vbus_ioq_drained(&t.prod));
+	vbus_ioq_disarm(&t.cons);
+	assert_false(vbus_ioq_drained(&t.prod));
+}
+
 /* Every distance to arm at, every split into batches of one size. */
 static void arm_ahead_signals_when_it_is_passed(void **state)
 {
@@ -590,6 +608,7 @@ int main(void)
 		T(arm_before_the_publication_signals),
 		T(arm_after_the_publication_must_not_wait),
 		T(one_arm_makes_one_signal),
+		T(drained_once_all_is_taken_and_more_awaited),
 		T(arm_ahead_signals_when_it_is_passed),
 		T(arm_ahead_sees_what_is_there),
 		T(disarmed_consumer_is_not_signalled),

@@ -2,7 +2,8 @@
 /*
  * Port of the ring code to tests: port_user.h, with a call of ring_step() around
  * every access to shared memory.  There a test delays a thread, or plays a peer
- * that changes the memory under the ring code.  Given to the compiler by -include
+ * that changes the memory under the ring code.  Who wants to know what is accessed
+ * defines ring_touch().  Given to the compiler by -include
  * before the ring code, whose own #include of port_user.h is void then.
  */
 #ifndef VBUS_TESTS_PORT_HOOK_H
@@ -35,10 +36,16 @@
 
 /* Defined by the test. */
 static inline void ring_step(void);
+#ifdef RING_TOUCH
+static inline void ring_touch(const volatile void *p);
+#else
+#define ring_touch(p)	((void)0)
+#endif
 
 #define HOOK_LOAD(name, word, be)				\
 static inline word name(const be *p)				\
 {								\
+	ring_touch(p);						\
 	ring_step();						\
 	return plain_##name(p);					\
 }
@@ -46,6 +53,7 @@ static inline word name(const be *p)				\
 #define HOOK_STORE(name, word, be)				\
 static inline void name(be *p, word v)				\
 {								\
+	ring_touch(p);						\
 	ring_step();						\
 	plain_##name(p, v);					\
 	ring_step();						\

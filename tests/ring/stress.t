@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Stress of the rings by threads and by processes, see stress.c.
+# Stress of the rings by threads and by processes, see stress*.c.
 #
 # Each run has a deadline for a single sleep; the outer one is for a hang of the
 # test program itself.  Two threads that spin for each other are slow beyond
