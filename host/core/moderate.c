@@ -3,9 +3,12 @@
  * Moderation: when to wait for more, and when to disturb the guest.
  *
  * A lane moves bulk data while frames of at least bus->bulk_bytes were seen on
- * it within the last VBUS_BULK_NS, in either direction, or while the guest floods
- * it: its signals follow each other faster than a doorbell and a wake-up cost, again
- * and again, with none to the guest between them.  Then
+ * it lately, in either direction, or while the guest floods it: its signals follow
+ * each other faster than a doorbell and a wake-up cost, again and again, with none to
+ * the guest between them.  Lately is within VBUS_BULK_NS, or VBUS_BULK_WAKES times
+ * what those two cost here: between two frames of a stream there may be a sleep of
+ * the guest's and one of the sender's, and where these take milliseconds a stream
+ * must not look like single frames.  Then
  *
  *  - doorbells wake the worker instead of being served where they arrive, so
  *    that the guest's CPU is left to the guest and both work in parallel;
@@ -43,10 +46,22 @@
 #include "vbus_host.h"
 
 #define VBUS_BULK_NS	(2 * NSEC_PER_MSEC)
+#define VBUS_BULK_WAKES		12
+#define VBUS_NAP_WAKE		4	/* the first nap, as a part of a wake-up */
 #define VBUS_COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
 #define VBUS_AVERAGE		8	/* samples that an average remembers */
 #define VBUS_FLOOD		8	/* fast signals in a row that are a flood */
 #define VBUS_FLOOD_EXITS	6	/* what the guest does between two, in doorbells */
+
+/* For how long from now on the lane counts as moving bulk data. */
+static void vbus_lane_extend_bulk(struct vbus_lane *lane, u64 now)
+{
+	/* hints of the owner's, of which no two need belong together */
+	u32 wake = READ_ONCE(lane->doorbell_ns) + READ_ONCE(lane->wake_ns);
+
+	WRITE_ONCE(lane->bulk_until,
+		   now + max_t(u64, VBUS_BULK_NS, VBUS_BULK_WAKES * (u64)wake));
+}
 
 /**
  * vbus_lane_note_bulk() - a frame moved
@@ -66,11 +81,25 @@ void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes)
 		return;
 	now = local_clock();
 	if (bulk)
-		WRITE_ONCE(lane->bulk_until, now + VBUS_BULK_NS);
+		vbus_lane_extend_bulk(lane, now);
 	if (READ_ONCE(lane->held) && now > READ_ONCE(lane->hold_until))
 		vbus_lane_end_hold(lane);
 }
 EXPORT_SYMBOL_GPL(vbus_lane_note_bulk);
+
+/**
+ * vbus_lane_share_bulk() - a frame moved that belongs to a stream of another lane
+ * @lane:	lane that it moved on
+ * @other:	lane that the stream moves on, in the other direction
+ *
+ * Bottom halves are off.
+ */
+void vbus_lane_share_bulk(struct vbus_lane *lane, const struct vbus_lane *other)
+{
+	if (vbus_lane_is_bulk(other))
+		vbus_lane_extend_bulk(lane, local_clock());
+}
+EXPORT_SYMBOL_GPL(vbus_lane_share_bulk);
 
 /* Is the lane moving bulk data? */
 bool vbus_lane_is_bulk(const struct vbus_lane *lane)
@@ -85,7 +114,7 @@ static void vbus_average(u32 *average, u64 sample)
 {
 	int now = min_t(u64, sample, VBUS_COST_MAX_NS);
 
-	*average += (now - (int)*average) / VBUS_AVERAGE;
+	WRITE_ONCE(*average, *average + (now - (int)*average) / VBUS_AVERAGE);
 }
 
 /*
@@ -114,7 +143,8 @@ static u32 vbus_lane_spin_max(struct vbus_lane *lane)
 	u32 cap = READ_ONCE(lane->bus->spin_us) * NSEC_PER_USEC;
 
 	/* the guest's word, read once; a lie costs this lane's own CPU time */
-	lane->doorbell_ns = min(vbus_evq_cost(&lane->g2h), VBUS_COST_MAX_NS);
+	WRITE_ONCE(lane->doorbell_ns,
+		   min(vbus_evq_cost(&lane->g2h), VBUS_COST_MAX_NS));
 	return lane->doorbell_ns ? min(lane->doorbell_ns + lane->wake_ns, cap) :
 				   cap;
 }
@@ -139,7 +169,7 @@ static void vbus_lane_note_flood(struct vbus_lane *lane, u64 waited)
 	else if (lane->flood < VBUS_FLOOD)
 		lane->flood++;
 	if (lane->flood == VBUS_FLOOD)
-		WRITE_ONCE(lane->bulk_until, local_clock() + VBUS_BULK_NS);
+		vbus_lane_extend_bulk(lane, local_clock());
 }
 
 /*
@@ -218,11 +248,19 @@ static bool vbus_lane_spin(struct vbus_lane *lane)
 	return false;
 }
 
-/* Look again by a timer.  Returns true if there is work. */
+/*
+ * Look again by a timer.  Returns true if there is work.
+ *
+ * A nap ends with a wake-up, so one that is far shorter than that takes is no
+ * earlier, only more work.
+ */
 static bool vbus_lane_nap(struct vbus_lane *lane)
 {
 	u64 nap = READ_ONCE(lane->bus->nap_us) * (u64)NSEC_PER_USEC;
 	ktime_t timeout;
+
+	if (nap)
+		nap = max_t(u64, nap, lane->wake_ns / VBUS_NAP_WAKE);
 
 	while (nap && vbus_lane_is_bulk(lane) && !atomic_read(&lane->pauses) &&
 	       !kthread_should_stop()) {

@@ -245,6 +245,7 @@ bool vbus_lane_outranked(struct vbus_lane *lane);
 /* ------------------------------------------------------------- moderate.c */
 
 void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes);
+void vbus_lane_share_bulk(struct vbus_lane *lane, const struct vbus_lane *other);
 bool vbus_lane_is_bulk(const struct vbus_lane *lane);
 bool vbus_lane_wait(struct vbus_lane *lane);
 bool vbus_lane_woken(struct vbus_lane *lane);

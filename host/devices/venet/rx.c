@@ -154,6 +154,34 @@ static int venet_rx_fill(struct vbus_queue *q, const struct sk_buff *skb,
 	return err;
 }
 
+/*
+ * Most packets fit into one buffer: one look at its descriptor, one translation.
+ * False: this one does not, or the buffer is not as it should be; nothing was done.
+ */
+static bool venet_rx_fill_one(struct vbus_queue *q, const struct sk_buff *skb,
+			      u64 meta, const struct venet_rx_head *head)
+{
+	u32 skip = head ? sizeof(*head) : 0, len = skip + skb->len;
+	struct vbus_ioq_desc d;
+	size_t n = len;
+	void *to;
+
+	if (!vbus_ioq_peek(&q->sub, 0, &d) ||
+	    d.len < max(len, VENET_RX_BUF_MIN))
+		return false;
+	to = vbus_mem_ptr(q->dev->bus->mem, d.addr, &n, VBUS_MEM_WRITE);
+	if (!to || n < len || skb_copy_bits(skb, 0, to + skip, skb->len))
+		return false;
+	if (head)
+		memcpy(to, head, sizeof(*head));
+	d.len = len;
+	d.addr = meta;
+	d.flags = 0;
+	vbus_ioq_put(&q->comp, &d);
+	vbus_ioq_advance(&q->sub, 1);
+	return true;
+}
+
 static void venet_rx_publish(struct vbus_queue *q)
 {
 	struct venet_pair *pair = q->priv;
@@ -192,6 +220,31 @@ static int venet_rx_wait(struct vbus_queue *q, struct netdev_queue *txq,
 	return 0;
 }
 
+/*
+ * Put the packet into buffers, behind @head if there is one.
+ *
+ * Return: 0, what venet_rx_wait() and venet_rx_fill() return otherwise.
+ */
+static int venet_rx_put(struct vbus_queue *q, struct netdev_queue *txq,
+			const struct sk_buff *skb, u64 meta,
+			const struct venet_rx_head *head)
+{
+	u32 len = skb->len + (head ? sizeof(*head) : 0), n;
+	struct venet_pair *pair = q->priv;
+	int err;
+
+	if (likely(venet_rx_fill_one(q, skb, meta, head)))
+		return 0;
+	if (unlikely(!venet_rx_room(q, len, &n))) {
+		venet_rx_publish(q);
+		venet_count_one(&pair->rx_stats, &pair->rx_stats.stalls);
+		err = venet_rx_wait(q, txq, len);
+		if (err)
+			return err;
+	}
+	return venet_rx_fill(q, skb, meta, head);
+}
+
 /* ndo_start_xmit: bottom halves off, transmit lock held. */
 netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 {
@@ -202,8 +255,8 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	struct vbus_queue *q = rcu_dereference_bh(pair->rx);
 	struct venet_rx_head head = {};
 	u64 meta, features;
-	u32 len, n, extra;
 	bool headed;
+	u32 extra;
 	int err;
 
 	/* the features are those of the START that @running came from */
@@ -225,23 +278,15 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 			venet_rx_publish(q);
 		goto err_drop;
 	}
-	len = skb->len;
 	if (features & VENET_F_RX_HASH)
 		venet_steer_head(venet, skb, &head);
-	if (headed) {
-		head.extra = cpu_to_le32(extra);
-		len += sizeof(head);
-	}
-	if (unlikely(!venet_rx_room(q, len, &n))) {
-		venet_rx_publish(q);
-		venet_count_one(&pair->rx_stats, &pair->rx_stats.stalls);
-		err = venet_rx_wait(q, txq, len);
-		if (err == -EAGAIN)
-			return NETDEV_TX_BUSY;
-		if (err)
-			goto err_drop;
-	}
-	if (unlikely(venet_rx_fill(q, skb, meta, headed ? &head : NULL))) {
+	head.extra = cpu_to_le32(extra);
+	err = venet_rx_put(q, txq, skb, meta, headed ? &head : NULL);
+	if (unlikely(err == -EAGAIN))
+		return NETDEV_TX_BUSY;
+	if (unlikely(err == -EMSGSIZE))
+		goto err_drop;
+	if (unlikely(err)) {
 		venet_rx_publish(q);
 		net_warn_ratelimited("%s: the guest's receive buffers are not its memory\n",
 				     netdev->name);

@@ -4,8 +4,14 @@
  *
  * If the guest has given a key and a table (VENET_CALL_RSS): the pair that the
  * table names for the packet's Toeplitz hash.  Else the pair from which the guest
- * sent the last packet of the same flow, since that is where the flow's consumer
- * runs; and for a flow of which nothing is known what the stack would pick.
+ * sends packets of the same flow, since that is where the flow's consumer runs; and
+ * for a flow of which nothing is known what the stack would pick.
+ *
+ * A stream is acknowledged where it is received, and by its consumer, wherever the
+ * guest's scheduler has put that: often on another CPU, since this one is busy with
+ * receiving.  A flow that followed at once would chase its consumer back and forth.
+ * So a flow that has moved rests for a while; and it only moves when the guest has
+ * taken all packets where it was, which those that follow would overtake.
  *
  * Locking: bus->lock for what the guest asks for; the data path reads the table
  * under RCU, and the memory of flows without a lock.  Each of its words stands for
@@ -14,7 +20,9 @@
  */
 #define pr_fmt(fmt) "vbus_venet: " fmt
 
+#include <linux/bitfield.h>
 #include <linux/bits.h>
+#include <linux/jiffies.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/unaligned.h>
@@ -27,13 +35,18 @@ static_assert(offsetof(struct venet_rss, table) == 48);
 static_assert(sizeof(struct venet_rx_head) == 16);
 static_assert(offsetof(struct venet_rx_head, extra) == 8);
 
-/* A word of the memory of flows: upper bits of the hash, known, pair. */
+/*
+ * A word of the memory of flows: upper bits of the hash, when it moved (in units of
+ * FLOW_REST, which may have gone round), known, pair.
+ */
 #define FLOW_PAIR	GENMASK(3, 0)
 #define FLOW_KNOWN	BIT(4)
+#define FLOW_MOVED	GENMASK(9, 5)
 #define FLOW_HASH	(~(VENET_FLOWS - 1))
+#define FLOW_REST	msecs_to_jiffies(100)	/* a queue lasts far less than that */
 
 static_assert(VENET_PAIRS_MAX - 1 <= FLOW_PAIR);
-static_assert(!(FLOW_HASH & (FLOW_PAIR | FLOW_KNOWN)));
+static_assert(!(FLOW_HASH & (FLOW_PAIR | FLOW_KNOWN | FLOW_MOVED)));
 
 #define RSS_INPUT_MAX	36u	/* bytes hashed: IPv6 addresses and ports */
 #define RSS_HALVES	(2 * RSS_INPUT_MAX)
@@ -164,14 +177,21 @@ static u32 steer_flow_hash(const struct venet_host *venet,
 	return flow_hash_from_keys_seed(&both, &venet->flow_key);
 }
 
-/* The pair of which the guest is known to serve the flow, or -1. */
-static int steer_recall(const struct venet_host *venet, u32 hash)
+/* The pair that the flow goes to according to its word, or -1. */
+static int steer_flow_pair(u32 flow, u32 hash)
 {
-	u32 flow = READ_ONCE(venet->flow[hash % VENET_FLOWS]);
-
 	if ((flow ^ hash) & FLOW_HASH || !(flow & FLOW_KNOWN))
 		return -1;
 	return flow & FLOW_PAIR;
+}
+
+/* Has the guest taken all packets of the pair?  As far as it says so, and just now. */
+static bool steer_drained(const struct venet_host *venet, u32 pair)
+{
+	const struct vbus_queue *rx = rcu_dereference_bh(venet->pair[pair].rx);
+
+	/* whoever sends moves the position: a packet may be overtaken then */
+	return !rx || data_race(vbus_ioq_drained(&rx->comp));
 }
 
 /**
@@ -181,34 +201,49 @@ static int steer_recall(const struct venet_host *venet, u32 hash)
  * @skb:	packet as the stack receives it
  *
  * Context: owner of the pair's lane, bottom halves off.
+ *
+ * Return: the pair that packets of the other direction go to, smaller than
+ * VENET_PAIRS_MAX, as far as this function knows of it.
  */
-void venet_steer_learn(struct venet_host *venet, u32 pair,
-		       const struct sk_buff *skb)
+u32 venet_steer_learn(struct venet_host *venet, u32 pair,
+		      const struct sk_buff *skb)
 {
-	u32 hash, flow;
+	u32 hash, flow, moved;
+	int goes_to;
 	bool l4;
 
 	if (READ_ONCE(venet->active) < 2 || rcu_access_pointer(venet->steer))
-		return;
+		return pair;
 	hash = steer_flow_hash(venet, skb, &l4);
 	if (!hash)
-		return;
-	flow = (hash & FLOW_HASH) | FLOW_KNOWN | pair;
+		return pair;
 	/* all CPUs read the line and few have anything new to say */
-	if (READ_ONCE(venet->flow[hash % VENET_FLOWS]) != flow)
-		WRITE_ONCE(venet->flow[hash % VENET_FLOWS], flow);
+	flow = READ_ONCE(venet->flow[hash % VENET_FLOWS]);
+	goes_to = steer_flow_pair(flow, hash);
+	if (goes_to == pair)
+		return pair;
+	moved = FIELD_PREP(FLOW_MOVED, jiffies / FLOW_REST);
+	/* it rests for one to two units: the first of them had begun before */
+	if (goes_to >= 0 &&
+	    (FIELD_GET(FLOW_MOVED, moved - (flow & FLOW_MOVED)) < 2 ||
+	     !steer_drained(venet, goes_to)))
+		return goes_to;
+	WRITE_ONCE(venet->flow[hash % VENET_FLOWS],
+		   (hash & FLOW_HASH) | moved | FLOW_KNOWN | pair);
+	return pair;
 }
 
 static u16 steer_by_flow(struct venet_host *venet, struct sk_buff *skb,
 			 struct net_device *sb_dev, u32 active)
 {
-	u32 hash;
+	u32 hash, flow;
 	int pair;
 	bool l4;
 
 	hash = steer_flow_hash(venet, skb, &l4);
 	if (hash) {
-		pair = steer_recall(venet, hash);
+		flow = READ_ONCE(venet->flow[hash % VENET_FLOWS]);
+		pair = steer_flow_pair(flow, hash);
 		/* also for the stack's choice and for the guest: one will do */
 		skb_set_hash(skb, hash, l4 ? PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
 		if (pair >= 0 && pair < active)

@@ -282,6 +282,24 @@ static void venet_tx_publish(struct vbus_queue *q)
 		vbus_queue_signal(q);
 }
 
+/*
+ * Remember where the guest serves the packet's flow.  If it is received on another
+ * lane, its acknowledgements on this one are a part of what that one moves.
+ */
+static void venet_tx_learn(struct venet_host *venet, const struct venet_pair *pair,
+			   struct vbus_queue *q, const struct sk_buff *skb)
+{
+	const struct vbus_queue *rx;
+	u32 from = pair - venet->pair;
+	u32 to = venet_steer_learn(venet, from, skb);
+
+	if (to == from)
+		return;
+	rx = rcu_dereference_bh(venet->pair[to].rx);
+	if (rx)
+		vbus_lane_share_bulk(q->lane, rx->lane);
+}
+
 /* The guest put packets into its transmit queue, or the stack returns some. */
 static int venet_tx_service(struct vbus_queue *q, int budget)
 {
@@ -313,7 +331,7 @@ static int venet_tx_service(struct vbus_queue *q, int budget)
 						  VBUS_DESC_F_ERROR : 0);
 		}
 		if (skb) {
-			venet_steer_learn(venet, pair - venet->pair, skb);
+			venet_tx_learn(venet, pair, q, skb);
 			packets++;
 			bytes += c.len;
 			list_add_tail(&skb->list, &list);

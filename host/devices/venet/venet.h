@@ -196,8 +196,8 @@ int venet_set_link_ksettings(struct net_device *netdev,
 /* steer.c */
 u16 venet_steer_pick(struct net_device *netdev, struct sk_buff *skb,
 		     struct net_device *sb_dev);
-void venet_steer_learn(struct venet_host *venet, u32 pair,
-		       const struct sk_buff *skb);
+u32 venet_steer_learn(struct venet_host *venet, u32 pair,
+		      const struct sk_buff *skb);
 void venet_steer_head(struct venet_host *venet, struct sk_buff *skb,
 		      struct venet_rx_head *head);
 u32 venet_steer_call(struct venet_host *venet, const void *in, size_t len);
