@@ -85,15 +85,17 @@ static void venet_get_ethtool_stats(struct net_device *dev,
 {
 	struct venet *v = netdev_priv(dev);
 	struct vbus_lane_stats lane;
+	struct venet_pair *pair;
 	u32 i;
 
 	BUILD_BUG_ON(sizeof(lane) != VENET_LANE_STATS * sizeof(u64));
 	for (i = 0; i < v->npairs; i++) {
-		venet_tx_stats(&v->pair[i].tx, data);
+		pair = &v->pair[i];
+		venet_stats_read(&pair->tx.sync, pair->tx.stat, data, VENET_TX_STATS);
 		data += VENET_TX_STATS;
-		venet_rx_stats(&v->pair[i].rx, data);
+		venet_stats_read(&pair->rx.sync, pair->rx.stat, data, VENET_RX_STATS);
 		data += VENET_RX_STATS;
-		vbus_guest_lane_stats(v->pair[i].poll.lane, &lane);
+		vbus_guest_lane_stats(pair->poll.lane, &lane);
 		memcpy(data, &lane, sizeof(lane));
 		data += VENET_LANE_STATS;
 	}

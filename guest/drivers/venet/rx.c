@@ -21,6 +21,20 @@
 /* Completions that one frame may take before a poll has done enough. */
 #define RX_PIECES	(MAX_SKB_FRAGS + 1)
 
+/* Put a buffer with a free id into the ring. */
+static void rx_put(struct venet_pair *pair, struct page *page)
+{
+	struct device *dma_dev = pair->venet->dma_dev;
+	struct venet_rx *rx = &pair->rx;
+	struct vbus_ioq_desc d = { .len = rx->room };
+
+	d.id = rx->free[--rx->nfree];
+	d.addr = dma_dev ? page_pool_get_dma_addr(page) : page_to_phys(page);
+	d.addr += rx->headroom;
+	rx->page[d.id] = page;
+	vbus_ioq_put(&rx->q->sub, &d);
+}
+
 /**
  * venet_rx_fill() - give the host all the buffers that there is room for
  * @pair:	pair
@@ -31,9 +45,7 @@
  */
 int venet_rx_fill(struct venet_pair *pair, gfp_t gfp, bool *kick)
 {
-	struct device *dma_dev = pair->venet->dma_dev;
 	struct venet_rx *rx = &pair->rx;
-	struct vbus_ioq_desc d = { .len = rx->room };
 	struct page *page;
 	int err = 0;
 
@@ -43,16 +55,46 @@ int venet_rx_fill(struct venet_pair *pair, gfp_t gfp, bool *kick)
 			err = -ENOMEM;
 			break;
 		}
-		d.id = rx->free[--rx->nfree];
-		d.addr = dma_dev ? page_pool_get_dma_addr(page) :
-				   page_to_phys(page);
-		d.addr += rx->headroom;
-		rx->page[d.id] = page;
-		vbus_ioq_put(&rx->q->sub, &d);
+		rx_put(pair, page);
 	}
 	if (vbus_ioq_publish(&rx->q->sub))
 		*kick = true;
 	return err;
+}
+
+/**
+ * venet_rx_reuse() - give the host a buffer again as it is
+ * @pair:	pair, in its poll
+ * @page:	buffer that nobody else uses
+ *
+ * Cheaper than through the pool, for buffers that were copied, or dropped.
+ * venet_rx_poll() publishes it.
+ */
+void venet_rx_reuse(struct venet_pair *pair, struct page *page)
+{
+	struct device *dma_dev = pair->venet->dma_dev;
+	struct venet_rx *rx = &pair->rx;
+
+	/*
+	 * A new one may have got the id of a frame's first buffer.  The pool keeps
+	 * no page of the reserve, nor may we.
+	 */
+	if (unlikely(!rx->nfree || page_is_pfmemalloc(page))) {
+		page_pool_recycle_direct(rx->pool, page);
+		return;
+	}
+	if (dma_dev)
+		dma_sync_single_range_for_device(dma_dev,
+						 page_pool_get_dma_addr(page),
+						 rx->headroom, rx->room,
+						 DMA_FROM_DEVICE);
+	rx_put(pair, page);
+}
+
+/* How many buffers the host does not have, or does not know of. */
+static u32 rx_missing(const struct venet_rx *rx)
+{
+	return rx->nfree + vbus_ioq_unpublished(&rx->q->sub);
 }
 
 static void rx_refill(struct venet_pair *pair)
@@ -272,7 +314,7 @@ static bool rx_one(struct venet_pair *pair, const struct vbus_ioq_desc *d)
 						      DMA_FROM_DEVICE);
 		if (rx->bad || !(rx->headroom ? venet_xdp_add(rx, page, d->len) :
 						rx_add(pair, page, d->len)))
-			page_pool_recycle_direct(rx->pool, page);
+			venet_rx_reuse(pair, page);
 	}
 	if (d->flags & VBUS_DESC_F_NEXT)
 		return false;
@@ -301,7 +343,7 @@ int venet_rx_poll(struct venet_pair *pair, int budget)
 	while (work < budget && vbus_ioq_peek(&rx->q->comp, 0, &d)) {
 		vbus_ioq_advance(&rx->q->comp, 1);
 		work += rx_one(pair, &d);
-		if (rx->nfree >= batch)
+		if (rx_missing(rx) >= batch)
 			rx_refill(pair);
 		/* frames without end, or ids that free nothing */
 		if (++pieces == max)
@@ -311,7 +353,7 @@ int venet_rx_poll(struct venet_pair *pair, int budget)
 	}
 	if (rx->headroom)
 		venet_xdp_flush(pair);
-	if (rx->nfree)
+	if (rx_missing(rx))
 		rx_refill(pair);
 	return work;
 }
@@ -412,19 +454,8 @@ free_arrays:
 	return err;
 }
 
-/* Nobody polls.  False: the host may still write into the buffers. */
-bool venet_rx_unregister(struct venet_rx *rx)
-{
-	bool released = true;
-
-	if (rx->q)
-		released = vbus_guest_queue_destroy(rx->q);
-	rx->q = NULL;
-	return released;
-}
-
 /*
- * After venet_rx_unregister().  Buffers that the host may still write into are
+ * The queue is unregistered.  Buffers that the host may still write into are
  * leaked, and their pool with them: it would wait for them, and complain, for
  * ever.
  */
@@ -445,16 +476,4 @@ void venet_rx_free(struct venet_pair *pair, bool released)
 	kvfree(rx->page);
 	rx->free = NULL;
 	rx->page = NULL;
-}
-
-void venet_rx_stats(struct venet_rx *rx, u64 *stat)
-{
-	unsigned int start;
-	u32 i;
-
-	do {
-		start = u64_stats_fetch_begin(&rx->sync);
-		for (i = 0; i < VENET_RX_STATS; i++)
-			stat[i] = rx->stat[i];
-	} while (u64_stats_fetch_retry(&rx->sync, start));
 }

@@ -109,11 +109,11 @@ struct venet_tx_slot {
  * @nfree:	number of them; same lock.  There is one for each descriptor of the
  *		ring, so the ring of completions cannot overflow
  * @sent:	chains that are not answered, oldest first; same lock
- * @tail:	the oldest position that is not free, as tx.c counts them: they do
- *		not wrap; same lock.  A chain that is
- *		answered frees its own and all before it, since the host takes
- *		them in order; so a chain that the host keeps for long keeps its
- *		memory, but not its place in the ring
+ * @tail:	the oldest position that is not free, as tx_ring.c counts them:
+ *		they do not wrap; same lock.  A chain that is answered frees its
+ *		own and all before it, since the host takes them in order; so a
+ *		chain that the host keeps for long keeps its memory, but not its
+ *		place in the ring
  * @wake:	free slots from which on a stopped queue goes on
  * @frames:	slots with a frame of XDP; same lock.  The pair's work reads it
  * @sync:	for @stat
@@ -289,19 +289,45 @@ static inline void venet_rx_count(struct venet_rx *rx, enum venet_rx_stat i,
 	u64_stats_update_end(&rx->sync);
 }
 
-/* main.c */
+/* Read the @n counters of a half; one by one, since memcpy() may tear them. */
+static inline void venet_stats_read(const struct u64_stats_sync *sync,
+				    const u64 *stat, u64 *to, u32 n)
+{
+	unsigned int start;
+	u32 i;
+
+	do {
+		start = u64_stats_fetch_begin(sync);
+		for (i = 0; i < n; i++)
+			to[i] = stat[i];
+	} while (u64_stats_fetch_retry(sync, start));
+}
+
+/* run.c */
 int venet_up(struct venet *v);
 void venet_down(struct venet *v);
 int venet_set_pairs(struct venet *v, u32 pairs);
+void venet_setup_pairs(struct venet *v);
+void venet_setup_xps(struct venet *v);
 
-/* tx.c */
+/* offload.c */
+u64 venet_start_features(const struct venet *v);
+u16 venet_rx_flags(u64 features);
+int venet_set_features(struct net_device *dev, netdev_features_t features);
+netdev_features_t venet_features_check(struct sk_buff *skb,
+				       struct net_device *dev,
+				       netdev_features_t features);
+void venet_setup_features(struct net_device *dev, u64 host);
+
+/* pick.c */
+u16 venet_pick(struct net_device *dev, struct sk_buff *skb,
+	       struct net_device *sb_dev);
+
+/* tx_ring.c */
 int venet_tx_create(struct venet_pair *pair);
-bool venet_tx_unregister(struct venet_tx *tx);
 void venet_tx_free(struct venet_pair *pair, bool released);
 bool venet_tx_idle(struct venet_pair *pair);
 void venet_tx_poll(struct venet_pair *pair, int budget);
-netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev);
-void venet_tx_stats(struct venet_tx *tx, u64 *stat);
 /* ... under the tx lock */
 u32 venet_tx_free_slots(const struct venet_tx *tx);
 void venet_tx_reap(struct venet_pair *pair, int budget);
@@ -315,13 +341,15 @@ struct venet_tx_slot *venet_tx_put(struct venet_tx *tx,
 				   const struct venet_tx_piece *piece, u32 n,
 				   const struct venet_tx_meta *meta);
 
+/* tx.c */
+netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev);
+
 /* rx.c */
 int venet_rx_create(struct venet_pair *pair);
-bool venet_rx_unregister(struct venet_rx *rx);
 void venet_rx_free(struct venet_pair *pair, bool released);
 int venet_rx_fill(struct venet_pair *pair, gfp_t gfp, bool *kick);
+void venet_rx_reuse(struct venet_pair *pair, struct page *page);
 int venet_rx_poll(struct venet_pair *pair, int budget);
-void venet_rx_stats(struct venet_rx *rx, u64 *stat);
 
 /* xdp.c */
 void venet_xdp_layout(struct venet_pair *pair);

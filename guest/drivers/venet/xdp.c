@@ -198,10 +198,15 @@ int venet_xdp_register(struct venet_pair *pair)
 	return err;
 }
 
-static void xdp_discard(struct venet_rx *rx)
+static void xdp_discard(struct venet_pair *pair)
 {
-	xdp_return_buff(&rx->xdp);
-	rx->xdp.data_hard_start = NULL;
+	struct xdp_buff *xdp = &pair->rx.xdp;
+
+	if (xdp_buff_has_frags(xdp))
+		xdp_return_buff(xdp);
+	else
+		venet_rx_reuse(pair, virt_to_page(xdp->data_hard_start));
+	xdp->data_hard_start = NULL;
 }
 
 /*
@@ -273,8 +278,9 @@ bool venet_xdp_add(struct venet_rx *rx, struct page *page, u32 len)
 }
 
 /* What the program passes becomes an skb around the buffers, or NULL. */
-static struct sk_buff *xdp_to_skb(struct venet_rx *rx)
+static struct sk_buff *xdp_to_skb(struct venet_pair *pair)
 {
+	struct venet_rx *rx = &pair->rx;
 	u32 nr = 0, size = 0, meta = rx->xdp.data - rx->xdp.data_meta;
 	struct xdp_buff *xdp = &rx->xdp;
 	struct skb_shared_info *info;
@@ -288,7 +294,7 @@ static struct sk_buff *xdp_to_skb(struct venet_rx *rx)
 	skb = napi_build_skb(xdp->data_hard_start, xdp->frame_sz);
 	if (unlikely(!skb)) {
 		venet_rx_count(rx, VENET_RX_DROPS, 1);
-		xdp_discard(rx);
+		xdp_discard(pair);
 		return NULL;
 	}
 	skb_mark_for_recycle(skb);
@@ -333,7 +339,7 @@ static enum venet_rx_stat xdp_act(struct venet_pair *pair,
 		rx->xdp_flush = true;
 		return VENET_RX_XDP_REDIRECT;
 	case XDP_DROP:
-		xdp_discard(rx);
+		xdp_discard(pair);
 		return VENET_RX_XDP_DROP;
 	case XDP_ABORTED:
 		break;
@@ -342,7 +348,7 @@ static enum venet_rx_stat xdp_act(struct venet_pair *pair,
 		break;
 	}
 	trace_xdp_exception(dev, prog, act);
-	xdp_discard(rx);
+	xdp_discard(pair);
 	return VENET_RX_XDP_ERRORS;
 }
 
@@ -381,7 +387,7 @@ struct sk_buff *venet_xdp_run(struct venet_pair *pair)
 	len = xdp_get_buff_len(xdp);
 	act = bpf_prog_run_xdp(prog, xdp);
 	if (act == XDP_PASS)
-		return xdp_to_skb(rx);
+		return xdp_to_skb(pair);
 
 	what = xdp_act(pair, prog, act);
 	u64_stats_update_begin(&rx->sync);
@@ -394,7 +400,7 @@ struct sk_buff *venet_xdp_run(struct venet_pair *pair)
 	return NULL;
 
 discard:
-	xdp_discard(rx);
+	xdp_discard(pair);
 	return NULL;
 }
 
