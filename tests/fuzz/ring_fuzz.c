@@ -11,26 +11,14 @@
  */
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <ring/evq.h>
 #include <ring/ioq.h>
 
-#define CHECK(cond) do {						\
-	if (!(cond)) {							\
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
-		abort();						\
-	}								\
-} while (0)
+#include "fuzz.h"
 
 #define CALLS_MAX	512
-
-static const uint8_t *input;
-static size_t input_left;
 
 static uint8_t *shared;
 static size_t shared_bytes;
@@ -38,23 +26,6 @@ static size_t shared_bytes;
 static size_t line_at;
 /* What the ring code knows and the peer wants to come close to. */
 static u32 hint;
-
-static uint8_t next8(void)
-{
-	if (!input_left)
-		return 0;
-	input_left--;
-	return *input++;
-}
-
-static u32 next32(void)
-{
-	u32 v = next8();
-
-	v |= (u32)next8() << 8;
-	v |= (u32)next8() << 16;
-	return v | (u32)next8() << 24;
-}
 
 /* The peer writes to the shared memory, or not. */
 static inline void ring_step(void)
