@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Guests with one kind of NIC or another, and counters of what they cost.
 
-Runs in L1.  The guest's NIC is a port of bridge br0, whose other port leads to
-the network namespace "peer".  The guest's first vCPU is on CPU 1, a second one on
-CPU 2; what works for it on the host (vhost or lane worker, the peer's processes) is
-on CPU 0, as an operator would place them.
+The guest's NIC is a port of bridge br0, whose other port leads to the network
+namespace "peer".  The guest's first vCPU is on CPU 1, a second one on CPU 2; what
+works for it on the host (vhost or lane worker, the peer's processes) is on CPU 0, as
+an operator would place them.
 """
 
 import contextlib
@@ -15,82 +15,11 @@ import re
 import subprocess
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LAB = os.path.join(TOP, "lab")
-BUILD = os.path.join(TOP, "build")
-VBUS = os.path.join(BUILD, "user", "vbus")
-CONFIGFS = "/sys/kernel/config/vbus"
+from base import (await_condition, BenchError, BUILD, BYTES, GUEST_CPU,
+                  guest_ip, guest_mac, HOST_CPU, LAB, NICS_MAX, peer_ip,
+                  PORT_RR, PORT_RR_REALTIME, read, sh, thread_time, write)
+
 USERSPACE_EXITS = "/sys/kernel/tracing/events/kvm/kvm_userspace_exit"
-NICS_MAX = 16  # of all guests that run together
-PORT_RR, PORT_RR_REALTIME = 7001, 7002
-HOST_CPU, GUEST_CPU = 0, 1
-# which counter of the host's interface counts what goes that way
-BYTES = {"g2h": "rx_bytes", "h2g": "tx_bytes"}
-
-
-def peer_ip(nic=0):
-    """Address of the peer in the subnet of a NIC."""
-    return "10.77.%d.1" % nic
-
-
-def guest_ip(nic=0):
-    """Address of the guest's NIC."""
-    return "10.77.%d.2" % nic
-
-
-def guest_mac(nic=0):
-    """The same whatever the NIC is, so that the peer's ARP entries hold."""
-    return "52:54:00:77:%02x:02" % nic
-
-
-class BenchError(Exception):
-    pass
-
-
-def sh(*args, check=True, timeout=120):
-    """Run a command, return its output."""
-    try:
-        r = subprocess.run(args, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, text=True,
-                           timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise BenchError("%s: no end after %d s" % (" ".join(args), timeout))
-    if check and r.returncode:
-        raise BenchError("%s: %s" % (" ".join(args), r.stdout.strip()))
-    return r.stdout
-
-
-def await_condition(what, condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise BenchError("timed out: " + what)
-        time.sleep(0.05)
-
-
-def read(path):
-    with open(path) as f:
-        return f.read()
-
-
-def persist(use, say, tries=3):
-    """use(), and once more if a guest dies, hangs or times out, or a program fails.
-
-    All of it is repeated then, which is said: a benchmark of an hour is not lost.
-    """
-    for left in reversed(range(tries)):
-        try:
-            return use()
-        except BenchError as e:
-            if not left:
-                raise
-            say("failed, once more: %s" % e)
-
-
-def median(values):
-    """Of a few; the module for it is not in L1."""
-    v, half = sorted(values), len(values) // 2
-    return v[half] if len(v) % 2 else (v[half - 1] + v[half]) / 2
 
 
 def load_modules():
@@ -101,6 +30,18 @@ def load_modules():
     for name in ("vhost_net", "tun", "bridge", "veth"):
         sh("modprobe", name)
     count_userspace_exits()
+
+
+def count_userspace_exits():
+    """Have the kernel count exits that QEMU handles, from now on."""
+    write(USERSPACE_EXITS + "/trigger", "hist:keys=common_pid")
+
+
+def userspace_exits(vcpus):
+    """Of the vCPUs with these threads."""
+    hits = re.findall(r"common_pid: +(\d+) .*hitcount: +(\d+)",
+                      read(USERSPACE_EXITS + "/hist"))
+    return sum(int(n) for thread, n in hits if int(thread) in vcpus)
 
 
 class Peer:
@@ -156,205 +97,10 @@ def servers_are_free():
                   (5200 + NICS_MAX)).strip()
 
 
-class Nics:
-    """How a guest gets its NICs; host_ifnames are their host ends.
-
-    They are the NICs number @first and up of all guests that run."""
-    name = None
-    how = ""
-
-    def __init__(self, n=1, first=0):
-        self.n = n
-        self.ids = range(first, first + n)
-        self.host_ifnames = []
-
-    def set_up(self, guest):
-        pass
-
-    def qemu_args(self):
-        return []
-
-    def tear_down(self):
-        pass
-
-    def own_threads(self):
-        """Threads outside of QEMU that work for the NICs."""
-        return []
-
-    def stats(self):
-        """Counters that the NICs keep of themselves, if they do."""
-        return {}
-
-    def configure(self, guest):
-        """What is to be set in the guest when it runs."""
-
-
-class Venet(Nics):
-    """All NICs are devices of one bus; its attributes may be given, and the
-    priority of each NIC."""
-    name = "venet"
-
-    def __init__(self, n=1, pairs=1, lanes=1, name="venet", nic_priority=(),
-                 guest_spin_us=None, first=0, zerocopy_bytes=None, **attributes):
-        super().__init__(n, first)
-        self.nic_priority = list(nic_priority) + [0] * (n - len(nic_priority))
-        self.name = name
-        self.guest_spin_us = guest_spin_us
-        self.how = " ".join("%s=%s" % kv for kv in (
-            ("lanes", lanes), ("pairs", pairs),
-            ("guest spin_us", "default" if guest_spin_us is None else
-             guest_spin_us), *attributes.items(),
-            *([] if zerocopy_bytes is None else
-              [("zerocopy_bytes", zerocopy_bytes)]),
-            *([("priorities of the NICs", nic_priority)] if nic_priority else
-              [])))
-        # the kernel's names of the worker threads are short
-        self.bus, self.pairs, self.lanes = "b%d" % first, pairs, lanes
-        self.device_attributes = [] if zerocopy_bytes is None else [
-            "zerocopy_bytes=%d" % zerocopy_bytes]
-        self.attributes = attributes
-        self.host_ifnames = ["venet%d" % i for i in self.ids]
-
-    def set_up(self, guest):
-        sh(VBUS, "bus", "add", self.bus, "--lanes", str(self.lanes))
-        for key, value in self.attributes.items():
-            self.set(key, value)
-        for i, ifname in enumerate(self.host_ifnames):
-            sh(VBUS, "dev", "add", "venet/" + ifname, "mac=" + guest_mac(self.ids[i]),
-               "pairs=%d" % self.pairs,
-               "priority=%d" % self.nic_priority[i],
-               *self.device_attributes)
-            sh(VBUS, "plug", ifname, self.bus)
-        sh(VBUS, "bus", "enable", self.bus)
-
-    def set(self, key, value):
-        write("%s/buses/%s/%s" % (CONFIGFS, self.bus, key), str(value))
-
-    def configure(self, guest):
-        if self.guest_spin_us is not None:
-            guest.l2("echo %d >/sys/bus/vbus/devices/vbus0/spin_us" %
-                     self.guest_spin_us)
-
-    def qemu_args(self):
-        address = read("%s/buses/%s/address" % (CONFIGFS, self.bus)).strip()
-        return ["-device", "vhost-vdpa-device-pci,vhostdev=%s,"
-                "disable-legacy=on,modern-pio-notify=on" % address]
-
-    def own_threads(self):
-        return [int(p) for p in os.listdir("/proc") if p.isdigit() and
-                comm(p).startswith("vbus/%s/" % self.bus)]
-
-    def stats(self):
-        """Counters of the bus's lanes, added up."""
-        names, *lanes = read("%s/buses/%s/stats" %
-                             (CONFIGFS, self.bus)).splitlines()
-        total = dict.fromkeys(names.split()[1:], 0)
-        for line in lanes:
-            for key, value in zip(total, line.split()[1:]):
-                total[key] += int(value)
-        return total
-
-    def tear_down(self):
-        for ifname in self.host_ifnames:
-            sh(VBUS, "unplug", ifname)
-            sh(VBUS, "dev", "del", ifname)
-        sh(VBUS, "bus", "disable", self.bus)
-        sh(VBUS, "bus", "del", self.bus)
-
-
-class Qemu(Nics):
-    """NICs that QEMU makes, on tap interfaces."""
-
-    def __init__(self, name, n=1, model="virtio-net-pci", vhost=True,
-                 netdev="", device="", queues=1, first=0):
-        super().__init__(n, first)
-        self.name, self.model, self.queues = name, model, queues
-        self.netdev = (",vhost=on" if vhost else "") + netdev
-        self.device = device
-        self.how = "%s%s, tap%s" % (model, device, self.netdev)
-        self.host_ifnames = ["tap%d" % i for i in self.ids]
-
-    def set_up(self, guest):
-        for ifname in self.host_ifnames:
-            flags = ["vnet_hdr"]
-            if self.queues > 1:
-                flags.append("multi_queue")
-            sh("ip", "tuntap", "add", ifname, "mode", "tap", *flags)
-
-    def qemu_args(self):
-        args = []
-        for i, ifname in enumerate(self.host_ifnames):
-            netdev = "tap,id=n%d,ifname=%s,script=no,downscript=no%s" % (
-                i, ifname, self.netdev)
-            device = "%s,netdev=n%d,mac=%s%s" % (
-                self.model, i, guest_mac(self.ids[i]), self.device)
-            if self.model.startswith("virtio"):
-                device += ",disable-legacy=on"
-            if self.queues > 1:
-                netdev += ",queues=%d" % self.queues
-                device += ",mq=on,vectors=%d" % (2 * self.queues + 2)
-            args += ["-netdev", netdev, "-device", device]
-        return args
-
-    def tear_down(self):
-        for ifname in self.host_ifnames:
-            sh("ip", "link", "del", ifname)
-
-
-def thread_time(path, hz):
-    """CPU time of a thread in seconds, without that of a guest."""
-    try:
-        fields = read(path + "/stat").rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return (int(fields[11]) + int(fields[12]) - int(fields[40])) / hz
-
-
-class Loop(Venet):
-    """A venet whose bus is bound to the host's own virtio_vdpa."""
-    name = "loop"
-
-    def __init__(self):
-        super().__init__(name="loop")
-
-    def bind(self, driver):
-        device = "vbus-" + self.bus
-        bound = "/sys/bus/vdpa/devices/%s/driver" % device
-        if os.path.exists(bound):
-            write(bound + "/unbind", device)
-        write("/sys/bus/vdpa/drivers/%s/bind" % driver, device)
-
-    def tear_down(self):
-        self.bind("vhost_vdpa")
-        super().tear_down()
-
-
-def write(path, text):
-    with open(path, "w") as f:
-        f.write(text)
-
-
-def count_userspace_exits():
-    """Have the kernel count exits that QEMU handles, from now on."""
-    write(USERSPACE_EXITS + "/trigger", "hist:keys=common_pid")
-
-
-def userspace_exits(vcpus):
-    """Of the vCPUs with these threads."""
-    hits = re.findall(r"common_pid: +(\d+) .*hitcount: +(\d+)",
-                      read(USERSPACE_EXITS + "/hist"))
-    return sum(int(n) for thread, n in hits if int(thread) in vcpus)
-
-
-def comm(pid):
-    try:
-        return read("/proc/%s/comm" % pid).strip()
-    except OSError:
-        return ""
-
-
 class Guest:
     """A running guest with NICs of one kind."""
+
+    outlast = 3  # seconds that a client runs longer than it is measured
 
     def __init__(self, nics, kver="6.12", smp=1, mem=384, append="",
                  name="bench", cpu=GUEST_CPU):
@@ -516,6 +262,9 @@ class Guest:
             raise BenchError("the load does not end\n" + self.last_words())
         finally:
             client.kill()
+        if early:
+            # here it takes longer than thought to see a load begin: next time
+            Guest.outlast += 3
         if early or client.returncode:
             raise BenchError("the load %s: %s\n%s" % (
                 "ended too early" if early else "failed", output,
@@ -530,7 +279,7 @@ class Guest:
     def iperf3(self, direction, seconds, nic=0, port=0, more=""):
         """A client that outlasts a measurement of so many seconds."""
         return "iperf3 -c %s -p %d -t %d %s %s" % (
-            peer_ip(self.nics.ids[nic]), 5201 + port, seconds + 3,
+            peer_ip(self.nics.ids[nic]), 5201 + port, seconds + self.outlast,
             "" if direction == "g2h" else "-R", more)
 
     def stream(self, peer, direction, seconds, streams=1, more=""):
@@ -553,7 +302,6 @@ class Guest:
         d = {k: after[k] - before[k] for k in after}
         d.update(result)
         return d
-
 
     def xdp_drop(self, seconds):
         """Frames of 60 bytes, sent on the host's interface as fast as it goes,
