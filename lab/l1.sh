@@ -10,7 +10,7 @@ L1_MEM=6144
 L1_TIMEOUT=1200
 L1_LOG=
 # Booting takes seconds: this long without a sign of life and it hangs.
-L1_BOOT_TIMEOUT=180
+L1_BOOT_TIMEOUT=90
 L1_BOOTS=4
 # lab/init says "alive" every 5 seconds, whatever the command does.
 L1_SILENCE=75
@@ -130,7 +130,7 @@ l1_emulator()
 # The command line of QEMU for L1, without what the caller adds.
 l1_machine()
 {
-	local accel=(-accel "tcg,thread=multi" -cpu "max,+svm,+npt,-erms,-fsrm")
+	local accel=(-accel "tcg,thread=multi" -cpu "max,+svm,+npt,-erms,-fsrm,-fsrs,-smap")
 	local security=none
 	# A panic shows what each CPU did and which tasks were blocked.
 	local cmdline=(console=ttyS0 "panic=-1" panic_on_oops=1 loglevel=7
