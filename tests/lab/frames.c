@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include "frames.h"
 
+#define BATCH		64		/* frames of a system call */
 #define WINDOW		64		/* frames on their way */
 #define PATIENCE_MS	20000
 
@@ -122,14 +123,33 @@ static int change(uint8_t *f, int len, const struct words *w)
 	return len + w->tail;
 }
 
-static void send_frame(int s, uint32_t seq, int len, const struct words *w)
+/* Frames from number @seq on, many with each system call, which is most of the work. */
+static void send_frames(int s, uint32_t seq, uint32_t count, int len,
+			const struct words *w)
 {
-	static uint8_t f[FRAME_MAX];
+	static uint8_t f[BATCH][FRAME_MAX];
+	static struct mmsghdr m[BATCH];
+	struct iovec v[BATCH];
+	uint32_t i, n;
+	int done;
 
-	make(f, seq, len, w);
-	while (send(s, f, len, 0) != len)
-		if (errno != ENOBUFS && errno != EINTR)
-			die("send");
+	for (; count; count -= n) {
+		n = count < BATCH ? count : BATCH;
+		for (i = 0; i < n; i++) {
+			make(f[i], seq++, len, w);
+			v[i] = (struct iovec){ .iov_base = f[i], .iov_len = len };
+			m[i].msg_hdr.msg_iov = &v[i];
+			m[i].msg_hdr.msg_iovlen = 1;
+		}
+		for (i = 0; i < n; i += done) {
+			done = sendmmsg(s, m + i, n - i, 0);
+			if (done >= 0)
+				continue;
+			if (errno != ENOBUFS && errno != EINTR)
+				die("send");
+			done = 0;
+		}
+	}
 }
 
 /* Returns the frame's number; ends the program if it is a wrong one. */
@@ -169,7 +189,7 @@ static int probe(int out, int in, uint32_t count, int len,
 		die("memory");
 	while (back < count) {
 		if (sent < count && sent - back < WINDOW) {
-			send_frame(out, sent++, len, w);
+			send_frames(out, sent++, 1, len, w);
 			if (poll(&p, 1, 0) != 1)
 				continue;
 		} else if (poll(&p, 1, PATIENCE_MS) != 1) {
@@ -189,7 +209,7 @@ static int probe(int out, int in, uint32_t count, int len,
 int main(int argc, char **argv)
 {
 	const char *what = argc > 4 ? argv[1] : "";
-	int i, out, in, len;
+	int out, in, len;
 	struct words w;
 
 	if (!strcmp(what, "send") && !parse_words(argv + 5, &w)) {
@@ -197,8 +217,7 @@ int main(int argc, char **argv)
 		if (len < FRAME_MIN || len > FRAME_MAX)
 			usage();
 		out = packet_socket(argv[2], 0);
-		for (i = 0; i < atoi(argv[3]); i++)
-			send_frame(out, i, len, &w);
+		send_frames(out, 0, atoi(argv[3]), len, &w);
 		return 0;
 	}
 	if (strcmp(what, "probe") || argc < 7 || parse_words(argv + 7, &w))

@@ -2,12 +2,15 @@
 /*
  * Keep a machine without free memory.
  *
- * usage: hog SECONDS
+ * usage: hog SECONDS KILLS LIMIT
  *
  * A child eats all memory.  When the kernel kills somebody for lack of memory it kills
- * that one, and another one takes its place, again and again.  Prints how often.
- * Where there is no swap, what it eats cannot be reclaimed.  Other children only wait: should memory be wanted while one that was
- * killed is still on its way out, the kernel is to kill one of them and nobody else.
+ * that one, and another one takes its place, again and again: for SECONDS, and until
+ * KILLS were killed, for the kernel may need long to find that nothing is left; but no
+ * longer than LIMIT seconds.  Prints how many were.
+ * Where there is no swap, what it eats cannot be reclaimed.  Other children only wait:
+ * should memory be wanted while one that was killed is still on its way out, the kernel
+ * is to kill one of them and nobody else.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -72,14 +75,17 @@ static double now(void)
 
 int main(int argc, char **argv)
 {
-	const double seconds = argc == 2 ? atof(argv[1]) : 0;
-	const double end = now() + seconds;
-	unsigned int killed = 0;
+	const double start = now();
+	double least, most, deadline;
+	unsigned int killed = 0, kills;
 
-	if (seconds <= 0)
-		errx(2, "usage: hog SECONDS");
+	if (argc != 4)
+		errx(2, "usage: hog SECONDS KILLS LIMIT");
+	least = start + atof(argv[1]);
+	kills = strtoul(argv[2], NULL, 10);
+	most = start + atof(argv[3]);
 	oom_score_adj("-1000");
-	while (now() < end) {
+	while (now() < (deadline = killed < kills ? most : least)) {
 		const struct timespec tick = { .tv_nsec = 10 * 1000 * 1000 };
 		int status;
 		pid_t pid;
@@ -94,14 +100,14 @@ int main(int argc, char **argv)
 			eat();
 		/* the last one may live: whoever is left when the time is up */
 		while (!waitpid(pid, &status, WNOHANG)) {
-			if (now() >= end)
+			if (now() >= deadline)
 				kill(pid, SIGKILL);
 			keep_spares();
 			nanosleep(&tick, NULL);
 		}
 		if (!WIFSIGNALED(status))
 			return 1;
-		killed += now() < end;
+		killed += now() < deadline;
 	}
 	printf("%u\n", killed);
 	return 0;

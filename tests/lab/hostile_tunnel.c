@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest that sends tunnels and tags, and not as it should.  It is hostile.c with
- * other scenarios; those of hostile.c can be had too.
- *
- * usage: hostile_tunnel DEVICE IFNAME SCENARIO
+ * A guest that sends tunnels and tags, and not as it should.
  */
-#define main hostile_main
-#include "hostile.c"
-#undef main
-
+#define _GNU_SOURCE
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "hostile.h"
 
 #define MANY		(VENET_F_TX_CSUM | VENET_F_TX_TSO4 | VENET_F_TX_TSO6 | \
 			 VENET_F_TX_USO)
@@ -440,15 +443,9 @@ static void s_random(void)
 	say(strcmp(verb(VBUS_VERB_LIST, 0), "OK") ? "dead" : "survived");
 }
 
-static const struct scenario more[] = {
+const struct scenario tunnel_scenarios[] = {
 	{ "tunnel", s_tunnel }, { "not_agreed", s_not_agreed },
 	{ "flags", s_flags }, { "offsets", s_offsets },
-	{ "headers", s_headers }, { "tags", s_tags }, { "random", s_random },
+	{ "tunnel_headers", s_headers }, { "tags", s_tags }, { "random", s_random },
+	{ NULL, NULL },
 };
-
-int main(int argc, char **argv)
-{
-	if (argc == 4 && PLAY(more, argv))
-		return 0;
-	return hostile_main(argc, argv);
-}

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest that sends by reference, and not as it should.  It is hostile.c with
- * other scenarios; those of hostile.c can be had too.
- *
- * usage: hostile_zerocopy DEVICE IFNAME SCENARIO
+ * A guest that sends by reference, and not as it should.
  *
  * "out" and "stop" need an interface that keeps what it is to send, and its
  * address: they send to 02:00:00:00:00:99.
  */
-#define main hostile_main
-#include "hostile.c"
-#undef main
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "hostile.h"
 
 #define FRAME_MAX	20000u
 
@@ -200,15 +203,9 @@ static void s_stop(void)
 	say(call_len(VENET_CALL_STOP, NULL, 0, 0));
 }
 
-static const struct scenario more[] = {
+const struct scenario zerocopy_scenarios[] = {
 	{ "pieces", s_pieces }, { "many", s_many }, { "ends", s_ends },
 	{ "meta", s_meta }, { "headers", s_headers }, { "out", s_out },
 	{ "stop", s_stop },
+	{ NULL, NULL },
 };
-
-int main(int argc, char **argv)
-{
-	if (argc == 4 && PLAY(more, argv))
-		return 0;
-	return hostile_main(argc, argv);
-}

@@ -143,6 +143,17 @@ await()
 	done
 }
 
+# settled CMD [ARG...]: what it prints, when it has printed the same twice: for counters
+# that are read one after the other
+settled()
+{
+	local last='' now
+	until now=$("$@"); [[ $now == "$last" ]]; do
+		last=$now
+	done
+	echo "$now"
+}
+
 # ------------------------------------------------------------------- kernel
 
 loaded()
@@ -512,6 +523,7 @@ files_are_closed()
 free_deferred()
 {
 	local cpu
+	ip link set lo up
 	for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
 		taskset -c "${cpu##*/cpu}" ping -c1 -W5 127.0.0.1 >/dev/null || return 1
 	done
@@ -521,7 +533,6 @@ finish()
 {
 	local m log
 	take_down
-	ip link set lo up
 	passes "end: each CPU frees what it has put off" free_deferred
 	is "$(cd "$CFS" 2>/dev/null && echo buses/* devices/*)" "buses/* devices/*" \
 		"end: every bus and device can be removed"

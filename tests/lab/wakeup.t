@@ -9,4 +9,4 @@ if ! out=$($sudo lab/in-root tests/lab/modules/build 2>&1); then
 	echo "Bail out! cannot build the modules of this test"
 	exit 1
 fi
-exec tests/lab/boot wakeup 600
+exec tests/lab/boot wakeup 900

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Bad input from a guest.  hostile.c plays the guest on bus h0; a second bus, in
+# Bad input from a guest.  hostile*.c play the guest on bus h0; a second bus, in
 # loop mode, carries checked traffic all the time and must not notice.
 
 set -uo pipefail

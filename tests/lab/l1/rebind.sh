@@ -104,14 +104,19 @@ flips()
 		"$what: not a byte is lost or changed, either way"
 }
 
+# counts: of packets, at both ends: what each sent, and received or refused
+counts()
+{
+	echo "$(ethtool_stat '^tx[0-9]+_packets' in_g ethtool -S "$nic")" \
+		"$(($(ethtool_stat guest_sent_packets ethtool -S v0) + $(ethtool_stat guest_sent_dropped ethtool -S v0)))" \
+		"$(ethtool_stat guest_received_packets ethtool -S v0)" \
+		"$(ethtool_stat '^rx[0-9]+_packets' in_g ethtool -S "$nic")"
+}
+
 flips "loop" 20 in_g
-sleep 1
-# what the guest's end has sent the host's end has received, or refused: no
-# packet was in the rings when they went
-guest_sent=$(ethtool_stat '^tx[0-9]+_packets' in_g ethtool -S "$nic")
-host_got=$(($(ethtool_stat guest_sent_packets ethtool -S v0) + $(ethtool_stat guest_sent_dropped ethtool -S v0)))
-host_sent=$(ethtool_stat guest_received_packets ethtool -S v0)
-guest_got=$(ethtool_stat '^rx[0-9]+_packets' in_g ethtool -S "$nic")
+# what the guest's end has sent the host's end has received, or refused: no packet
+# was in the rings when they went
+read -r guest_sent host_got host_sent guest_got < <(settled counts)
 note "the guest's end sent $guest_sent, received $guest_got; the host's end received $host_got, sent $host_sent"
 is "$host_got" "$guest_sent" "loop: no packet that the guest's end had sent is lost"
 is "$((host_sent - guest_got <= 20 * 64))" 1 "loop: few that the host's end had sent"

@@ -344,23 +344,47 @@ done
 in_g ethtool -X "$nic" weight 1 0 0
 is "$(follows 6001 7102 2) $(follows 6002 7101 1)" "0 of 50 0 of 50" "with a table flows stay where it says"
 passes "ethtool -X default" in_g ethtool -X "$nic" default
-decided()
+# all_follow PORT PORT CPU: of 50; sets came
+all_follow()
 {
-	[[ $(follows 6000 7102 2) =~ ^(49|50)\ of\ 50$ ]]
+	came=$(follows "$@")
+	[[ $came =~ ^(49|50)\ of\ 50$ ]]
 }
-passes "without a table a flow comes to its consumer's CPU" await "flows follow" decided
+passes "without a table a flow comes to its consumer's CPU" await "flows follow" all_follow 6000 7102 2
 bad=0
 for port in 6010 6011 6012 6013; do
 	for cpu in 0 1 2; do
-		came=$(follows $port $((7100 + cpu)) $cpu)
-		[[ $came =~ ^(49|50)\ of\ 50$ ]] || { bad=$((bad + 1)); note "port $port, CPU $cpu: $came"; }
+		all_follow $port $((7100 + cpu)) $cpu || { bad=$((bad + 1)); note "port $port, CPU $cpu: $came"; }
 	done
 done
 is "$bad" 0 "without a table each of twelve flows comes to its consumer's CPU, from the second packet on"
-# the consumer moves: so does the flow
+# the consumer moves: so does the flow, if it has not moved just before
 pid=$(pgrep -nf "traffic serve 7100")
 taskset -cp 1 "$pid" >/dev/null
-like "$(follows 6013 7100 1)" '^(49|50) of 50$' "the flow follows its consumer to another CPU"
+passes "the flow follows its consumer to another CPU" await "the flow follows" all_follow 6013 7100 1
+
+# Who sends a stream moves to another CPU, and so to another pair, all the time.  A
+# packet that overtakes another makes TCP send that one once more.
+tcp_count()
+{
+	in_g awk -v key="$1" '$1 == last { for (i = 2; i <= NF; i++) if (name[i] == key) print $i }
+		{ last = $1; split($0, name) }' /proc/net/netstat /proc/net/snmp
+}
+again=$(tcp_count RetransSegs)
+probes=$(tcp_count TCPLossProbes)
+in_g "$TRAFFIC" put $H4 "$PORT" $((MB / 4)) 9 >/tmp/put 2>&1 &
+sender=$!
+for ((moves = 0; ; moves++)); do
+	taskset -cp $((moves % PAIRS)) "$sender" >/dev/null 2>&1 || break
+done
+wait "$sender"
+like "$(</tmp/put)" "^$((MB << 18)) of $((MB << 18)) " "a stream from CPU to CPU: not a byte is lost or changed"
+is "$((moves >= 50))" 1 "... it has moved, again and again"
+probes=$(($(tcp_count TCPLossProbes) - probes))
+again=$(($(tcp_count RetransSegs) - again))
+note "moved $moves times; $probes loss probes, $again segments sent again"
+# a probe is sent because nothing came back for long, whatever the order
+is "$((again <= probes))" 1 "... no packet overtakes another: TCP sends nothing again"
 passes "without a table: TCP, bytes, one way" "$TRAFFIC" put $G4 "$PORT" 64 5
 passes "without a table: TCP, bytes, the other way" "$TRAFFIC" get $G4 "$PORT" 64 6
 # the hash that steers is also told; it is secret, but the same for all of a flow

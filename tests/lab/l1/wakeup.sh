@@ -103,8 +103,9 @@ round=0
 while [[ $(($(signals) - from)) -lt $WANT && $lost -eq 0 ]]; do
 	# bulk moderation spins and holds; every third round is without
 	bulk_one_in $((round % 3 * 3000))
-	for n in "3 1 1 100000" "0 1 1 100000" "2 2 1 100000" "6 2 2 100000" "1 8 1 100000" \
-		"0 62 1 200000" "0 62 8 100000"; do
+	# the first two take as long as all others: each ping sleeps twice
+	for n in "3 1 1 50000" "0 1 1 50000" "2 2 1 100000" "6 2 2 100000" "1 8 1 100000" \
+		"0 62 1 400000" "0 62 8 100000"; do
 		# shellcheck disable=SC2086
 		play $n $((round % 2)) || lost=1
 		[[ $round -gt 3 ]] || note "round $round: first queue, queues, in flight, pings: $n: $played signals in ${took}0 ms"

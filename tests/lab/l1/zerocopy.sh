@@ -284,7 +284,7 @@ guest_stop k
 
 scenario()
 {
-	timeout 120 "$BUILD/tests/lab/hostile_zerocopy" "$(address h0)" hv0 "$1" 2>&1
+	timeout 120 "$BUILD/tests/lab/hostile" "$(address h0)" hv0 "$1" 2>&1
 }
 
 # hostile SCENARIO WANT LENT NAME: what came of it, and how many more were lent
