@@ -303,28 +303,34 @@ class Guest:
         d.update(result)
         return d
 
-    def xdp_drop(self, seconds):
-        """Frames of 60 bytes, sent on the host's interface as fast as it goes,
-        to an XDP program in the guest's driver that drops them."""
-        find = ("d=$(grep -l %s /sys/class/net/*/address); d=${d%%/address}; "
-                "d=${d##*/}; " % guest_mac(self.nics.ids[0]))
-        count = ("awk '{ print $1 }' /proc/uptime; ethtool -S $d | "
-                 "awk '/xdp_drop/ { n += $2 } END { print n }'; ")
-        self.l2(find + "xdp attach $d drop")
-        flood = subprocess.Popen(
+    @contextlib.contextmanager
+    def flood(self):
+        """Meanwhile frames of 60 bytes are sent on the host's interface as fast as
+        it goes."""
+        p = subprocess.Popen(
             ("taskset", "-c", str(HOST_CPU), BUILD + "/bench/frames", "send",
              self.nics.host_ifnames[0], str(2 ** 31 - 1), "60",
              "mac=" + guest_mac(self.nics.ids[0])))
         try:
             time.sleep(1)
+            yield
+            if p.poll() is not None:
+                raise BenchError("the flood ended too early")
+        finally:
+            p.kill()
+            p.wait()
+
+    def xdp_drop(self, seconds):
+        """A flood comes to an XDP program in the guest's driver that drops it."""
+        find = ("d=$(grep -l %s /sys/class/net/*/address); d=${d%%/address}; "
+                "d=${d##*/}; " % guest_mac(self.nics.ids[0]))
+        count = ("awk '{ print $1 }' /proc/uptime; ethtool -S $d | "
+                 "awk '/xdp_drop/ { n += $2 } END { print n }'; ")
+        self.l2(find + "xdp attach $d drop")
+        with self.flood():
             before = self.snapshot()
             out = self.l2(find + count + "sleep %d; " % seconds + count)
             after = self.snapshot()
-            if flood.poll() is not None:
-                raise BenchError("the flood ended too early")
-        finally:
-            flood.kill()
-            flood.wait()
         self.l2(find + "xdp detach $d")
         begin, packets_begin, end, packets_end = map(float, out.split())
         d = {k: after[k] - before[k] for k in after}
@@ -433,6 +439,29 @@ class LoopGuest(Guest):
         self.nics.tear_down()
         for name in ("venet", "vbus_virtio", "vbus_guest"):
             sh("rmmod", name, check=False)
+
+
+class NoGuest(Guest):
+    """Nobody is at the other end.  What is left is what the sender can do."""
+
+    def start(self):
+        pass
+
+    def exits(self):
+        return {}
+
+    def thread_times(self, hz):
+        return {"cpu_vcpu": 0, "cpu_worker": 0}
+
+    def xdp_drop(self, seconds):
+        with self.flood():
+            d = self.measure(seconds)
+        d["packets"] = d["tx_packets"]
+        d["packets_s"] = d["packets"] / d["time"]
+        return d
+
+    def __exit__(self, *exc):
+        self.nics.tear_down()
 
 
 def stream_metrics(d):

@@ -151,6 +151,23 @@ class Qemu(Nics):
             sh("ip", "link", "del", ifname)
 
 
+class Dummy(Nics):
+    """The kernel's device that drops whatever is sent on it."""
+    name = "dummy"
+    how = "no NIC, no guest"
+
+    def __init__(self):
+        super().__init__()
+        self.host_ifnames = ["dummy0"]
+
+    def set_up(self, guest):
+        sh("ip", "link", "add", "dummy0", "type", "dummy")
+        sh("ip", "link", "set", "dummy0", "up")
+
+    def tear_down(self):
+        sh("ip", "link", "del", "dummy0")
+
+
 class Loop(Venet):
     """A venet whose bus is bound to the host's own virtio_vdpa."""
     name = "loop"

@@ -517,6 +517,17 @@ struct vbus_guest {
 };
 
 /**
+ * vbus_device_host_live() - does the host of a device answer, as far as is known?
+ * @vdev:	device
+ *
+ * Any context.  False: it did not, or the bus is detached from it.
+ */
+static inline bool vbus_device_host_live(const struct vbus_device *vdev)
+{
+	return READ_ONCE(vdev->guest->live);
+}
+
+/**
  * vbus_guest_higher_ready() - has a higher lane of this CPU something to do?
  * @lane:	lane that a device polls for
  *

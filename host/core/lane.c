@@ -124,9 +124,8 @@ static void vbus_lane_take(struct vbus_lane *lane)
 
 	n = vbus_evq_take(&lane->g2h, ids, ARRAY_SIZE(ids));
 	lane->stats.kicks += n;
-	if (n) {
+	if (n)
 		trace_vbus_kicks(lane, n);
-	}
 	for (i = 0; i < n; i++)
 		vbus_lane_ready(lane, ids[i]);
 }

@@ -8,7 +8,8 @@
  * the guest between them.  Lately is within VBUS_BULK_NS, or VBUS_BULK_WAKES times
  * what those two cost here: between two frames of a stream there may be a sleep of
  * the guest's and one of the sender's, and where these take milliseconds a stream
- * must not look like single frames.  Then
+ * must not look like single frames.  A lane that carries the other direction of such
+ * a lane's stream counts as well (vbus_lane_share_bulk()).  Then
  *
  *  - doorbells wake the worker instead of being served where they arrive, so
  *    that the guest's CPU is left to the guest and both work in parallel;
@@ -33,7 +34,7 @@
  * the wrong moment costs a request more than bulk data on such a lane would gain.
  *
  * Locking: @held under push_lock; @bulk_until is a hint and needs none; the rest
- * belongs to the lane's owner.
+ * belongs to the lane's owner, of which others read two for that hint.
  */
 #define pr_fmt(fmt) "vbus: " fmt
 
@@ -46,7 +47,8 @@
 #include "vbus_host.h"
 
 #define VBUS_BULK_NS	(2 * NSEC_PER_MSEC)
-#define VBUS_BULK_WAKES		12
+#define VBUS_BULK_WAKES		12	/* measured: docs/performance.md */
+#define VBUS_NAP_MAX_NS	VBUS_BULK_NS	/* a request after a stream waits no longer */
 #define VBUS_NAP_WAKE		4	/* the first nap, as a part of a wake-up */
 #define VBUS_COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
 #define VBUS_AVERAGE		8	/* samples that an average remembers */
@@ -274,7 +276,7 @@ static bool vbus_lane_nap(struct vbus_lane *lane)
 		}
 		lane->stats.naps_lost++;
 		/* the delay is never more than what has passed already */
-		nap *= 2;
+		nap = min_t(u64, 2 * nap, max_t(u64, nap, VBUS_NAP_MAX_NS));
 	}
 	return false;
 }

@@ -154,8 +154,9 @@ static inline u64 vbus_lane_count(const struct vbus_lane_stats *stats,
  * @woken_at:	local_clock() when it was last woken, 0: it has run since
  * @spin_ns:	how long to spin for more, 0: not worth it lately; by the owner
  * @spin_cost_ns: what a wait has cost on average with spinning, or would have
- * @doorbell_ns: what the guest says that its doorbell costs it; by the owner
- * @wake_ns:	what waking the worker takes on average; by the owner
+ * @doorbell_ns: what the guest says that its doorbell costs it; by the owner, others
+ *		read it, and the next
+ * @wake_ns:	what waking the worker takes on average
  * @raise_ns:	what raising an interrupt takes on average; under @push_lock
  * @rt_debt:	real time that the worker has used and not paid back, ns; by the
  *		worker, like the next three

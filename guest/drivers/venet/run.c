@@ -10,7 +10,8 @@
 #include <linux/rtnetlink.h>
 #include "venet.h"
 
-#define VENET_DRAIN_TRIES	400	/* of 0.5 to 1 ms: looks at what the host has not taken */
+#define VENET_DRAIN_TRIES	400	/* looks, each 0.5 to 1 ms after the last */
+#define VENET_DRAIN_STILL	100	/* ... in a row that see no progress */
 #define VENET_STOP_TRIES	20	/* of 100 ms: frames of ours are on their way */
 
 /* The pair's NAPI poll. */
@@ -209,21 +210,24 @@ void venet_setup_xps(struct venet *v)
 }
 
 /*
- * Nobody sends any more: give the host a moment to take what was sent, so that
- * it is not lost.  A host that does not is not waited for.
+ * Nobody sends any more: give the host time to take what was sent, so that it is not
+ * lost, as long as it takes any.  One that is known to be gone is not waited for.
  */
 static void venet_drain(struct venet *v)
 {
-	bool done = false;
-	int tries;
-	u32 i;
+	u32 left, last = 0, i;
+	int tries, still = 0;
 
-	for (tries = 0; tries < VENET_DRAIN_TRIES && !done; tries++) {
-		if (tries)
-			usleep_range(500, 1000);
-		done = true;
+	for (tries = 0; tries < VENET_DRAIN_TRIES; tries++) {
+		left = 0;
 		for (i = 0; i < v->active; i++)
-			done &= venet_tx_idle(&v->pair[i]);
+			left += venet_tx_unanswered(&v->pair[i]);
+		still = left == last ? still + 1 : 0;
+		if (!left || still == VENET_DRAIN_STILL ||
+		    !vbus_device_host_live(v->vdev))
+			return;
+		last = left;
+		usleep_range(500, 1000);
 	}
 }
 

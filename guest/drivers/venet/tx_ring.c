@@ -214,20 +214,22 @@ void venet_tx_poll(struct venet_pair *pair, int budget)
 }
 
 /**
- * venet_tx_idle() - has the host answered all that was sent?
+ * venet_tx_unanswered() - how much of what was sent the host has not answered
  * @pair:	pair; process context
+ *
+ * Return: slots that are in use.
  */
-bool venet_tx_idle(struct venet_pair *pair)
+u32 venet_tx_unanswered(struct venet_pair *pair)
 {
 	struct netdev_queue *txq = netdev_get_tx_queue(pair->venet->dev,
 						       pair->index);
-	bool idle;
+	u32 slots;
 
 	__netif_tx_lock_bh(txq);
 	venet_tx_reap(pair, 0);
-	idle = list_empty(&pair->tx.sent);
+	slots = pair->tx.q->size - pair->tx.nfree;
 	__netif_tx_unlock_bh(txq);
-	return idle;
+	return slots;
 }
 
 /* Put the descriptor of the packet's information, if there is any. */

@@ -108,7 +108,8 @@ struct venet_tx_slot {
  * @free:	first unused slot; same lock
  * @nfree:	number of them; same lock.  There is one for each descriptor of the
  *		ring, so the ring of completions cannot overflow
- * @sent:	chains that are not answered, oldest first; same lock
+ * @sent:	chains that are not answered, oldest first; same lock.  venet_pick()
+ *		looks whether there are any
  * @tail:	the oldest position that is not free, as tx_ring.c counts them:
  *		they do not wrap; same lock.  A chain that is answered frees its
  *		own and all before it, since the host takes them in order; so a
@@ -299,7 +300,7 @@ static inline void venet_stats_read(const struct u64_stats_sync *sync,
 	do {
 		start = u64_stats_fetch_begin(sync);
 		for (i = 0; i < n; i++)
-			to[i] = stat[i];
+			to[i] = READ_ONCE(stat[i]);
 	} while (u64_stats_fetch_retry(sync, start));
 }
 
@@ -326,7 +327,7 @@ u16 venet_pick(struct net_device *dev, struct sk_buff *skb,
 /* tx_ring.c */
 int venet_tx_create(struct venet_pair *pair);
 void venet_tx_free(struct venet_pair *pair, bool released);
-bool venet_tx_idle(struct venet_pair *pair);
+u32 venet_tx_unanswered(struct venet_pair *pair);
 void venet_tx_poll(struct venet_pair *pair, int budget);
 /* ... under the tx lock */
 u32 venet_tx_free_slots(const struct venet_tx *tx);

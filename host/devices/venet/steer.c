@@ -44,6 +44,7 @@ static_assert(offsetof(struct venet_rx_head, extra) == 8);
 #define FLOW_MOVED	GENMASK(9, 5)
 #define FLOW_HASH	(~(VENET_FLOWS - 1))
 #define FLOW_REST	msecs_to_jiffies(100)	/* a queue lasts far less than that */
+#define FLOW_RESTS	2	/* units of it, of which the first has begun before */
 
 static_assert(VENET_PAIRS_MAX - 1 <= FLOW_PAIR);
 static_assert(!(FLOW_HASH & (FLOW_PAIR | FLOW_KNOWN | FLOW_MOVED)));
@@ -222,10 +223,12 @@ u32 venet_steer_learn(struct venet_host *venet, u32 pair,
 	goes_to = steer_flow_pair(flow, hash);
 	if (goes_to == pair)
 		return pair;
-	moved = FIELD_PREP(FLOW_MOVED, jiffies / FLOW_REST);
-	/* it rests for one to two units: the first of them had begun before */
+	moved = jiffies / FLOW_REST;
+	if (goes_to < 0)
+		moved -= FLOW_RESTS;	/* it has not moved yet */
+	moved = FIELD_PREP(FLOW_MOVED, moved);
 	if (goes_to >= 0 &&
-	    (FIELD_GET(FLOW_MOVED, moved - (flow & FLOW_MOVED)) < 2 ||
+	    (FIELD_GET(FLOW_MOVED, moved - (flow & FLOW_MOVED)) < FLOW_RESTS ||
 	     !steer_drained(venet, goes_to)))
 		return goes_to;
 	WRITE_ONCE(venet->flow[hash % VENET_FLOWS],
@@ -236,14 +239,14 @@ u32 venet_steer_learn(struct venet_host *venet, u32 pair,
 static u16 steer_by_flow(struct venet_host *venet, struct sk_buff *skb,
 			 struct net_device *sb_dev, u32 active)
 {
-	u32 hash, flow;
+	u32 hash;
 	int pair;
 	bool l4;
 
 	hash = steer_flow_hash(venet, skb, &l4);
 	if (hash) {
-		flow = READ_ONCE(venet->flow[hash % VENET_FLOWS]);
-		pair = steer_flow_pair(flow, hash);
+		pair = steer_flow_pair(READ_ONCE(venet->flow[hash % VENET_FLOWS]),
+				       hash);
 		/* also for the stack's choice and for the guest: one will do */
 		skb_set_hash(skb, hash, l4 ? PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
 		if (pair >= 0 && pair < active)

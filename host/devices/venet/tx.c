@@ -286,9 +286,10 @@ static void venet_tx_publish(struct vbus_queue *q)
  * Remember where the guest serves the packet's flow.  If it is received on another
  * lane, its acknowledgements on this one are a part of what that one moves.
  */
-static void venet_tx_learn(struct venet_host *venet, const struct venet_pair *pair,
-			   struct vbus_queue *q, const struct sk_buff *skb)
+static void venet_tx_learn(struct vbus_queue *q, const struct sk_buff *skb)
 {
+	struct venet_host *venet = to_venet(q->dev);
+	const struct venet_pair *pair = q->priv;
 	const struct vbus_queue *rx;
 	u32 from = pair - venet->pair;
 	u32 to = venet_steer_learn(venet, from, skb);
@@ -331,7 +332,7 @@ static int venet_tx_service(struct vbus_queue *q, int budget)
 						  VBUS_DESC_F_ERROR : 0);
 		}
 		if (skb) {
-			venet_tx_learn(venet, pair, q, skb);
+			venet_tx_learn(q, skb);
 			packets++;
 			bytes += c.len;
 			list_add_tail(&skb->list, &list);
