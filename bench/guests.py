@@ -62,10 +62,13 @@ class Peer:
             sh("ip", "-n", "peer", "addr", "add", peer_ip(nic) + "/24", "dev",
                "eth0")
         sh("ip", "-n", "peer", "link", "set", "eth0", "up")
+        self.start_servers()
+        return self
+
+    def start_servers(self):
         for port in range(5201, 5201 + NICS_MAX):
             self.start("iperf3", "-s", "-p", str(port))
         self.start(BUILD + "/bench/rr", "server", str(PORT_RR))
-        return self
 
     def command(self, *args):
         return ("taskset", "-c", str(HOST_CPU), "ip", "netns", "exec",
@@ -81,10 +84,19 @@ class Peer:
     def run(self, *args, timeout=120):
         return sh(*self.command(*args), timeout=timeout)
 
-    def __exit__(self, *exc):
+    def stop_servers(self):
         for p in self.servers:
             p.kill()
             p.wait()
+        self.servers = []
+
+    def restart_servers(self):
+        """One whose client is gone waits for it."""
+        self.stop_servers()
+        self.start_servers()
+
+    def __exit__(self, *exc):
+        self.stop_servers()
         sh("ip", "link", "del", "br0")
         sh("ip", "link", "del", "peer0", check=False)
         sh("ip", "netns", "del", "peer")
@@ -134,6 +146,13 @@ class Guest:
             self.__exit__()
             raise
         return self
+
+    def alive(self):
+        return os.path.isdir("/proc/%d/task" % self.pid)
+
+    def restart(self):
+        self.__exit__()
+        self.__enter__()
 
     def start(self):
         for ifname in self.nics.host_ifnames:
@@ -207,7 +226,7 @@ class Guest:
 
     def exits(self):
         """KVM's counters of this guest."""
-        if not os.path.isdir("/proc/%d/task" % self.pid):
+        if not self.alive():
             raise BenchError("the guest is gone\n" + self.last_words())
         s = {}
         for path in glob.glob("/sys/kernel/debug/kvm/%d-*/*" % self.pid):
@@ -372,6 +391,13 @@ class PairOfGuests:
             raise
         return self
 
+    def alive(self):
+        return all(g.alive() for g in self.guests)
+
+    def restart(self):
+        self.stack.close()
+        self.__enter__()
+
     def __exit__(self, *exc):
         self.stack.close()
 
@@ -406,6 +432,9 @@ class LoopGuest(Guest):
 
     def last_words(self):
         return sh("dmesg").rsplit("\n", 20)[-1]
+
+    def alive(self):
+        return True
 
     def start(self):
         sh("modprobe", "virtio_vdpa")
@@ -443,6 +472,9 @@ class LoopGuest(Guest):
 
 class NoGuest(Guest):
     """Nobody is at the other end.  What is left is what the sender can do."""
+
+    def alive(self):
+        return True
 
     def start(self):
         pass

@@ -119,24 +119,35 @@ static void vbus_average(u32 *average, u64 sample)
 	WRITE_ONCE(*average, *average + (now - (int)*average) / VBUS_AVERAGE);
 }
 
+/**
+ * vbus_lane_interrupt_cost() - what an interrupt costs both sides here, ns
+ * @lane:	lane that is live
+ *
+ * It costs the guest at least two exits: one to take it and one that it ends with or
+ * waits for; the guest's doorbell is the measure of an exit.
+ */
+u64 vbus_lane_interrupt_cost(const struct vbus_lane *lane)
+{
+	/* the guest's word, read once; a lie costs this guest latency */
+	u64 exit = min(vbus_evq_cost(&lane->g2h), VBUS_COST_MAX_NS);
+
+	return READ_ONCE(lane->raise_ns) + 2 * exit;
+}
+
 /*
  * For how long a signal that is due may be held back, ns, if the guest asks for
- * nothing.  An interrupt costs the guest at least two exits: one to take it and one
- * that it ends with or waits for; the guest's doorbell is the measure of an exit.
+ * nothing.
  */
 static u64 vbus_lane_patience(const struct vbus_lane *lane)
 {
 	u64 most = READ_ONCE(lane->bus->hold_us) * (u64)NSEC_PER_USEC;
-	u64 exit;
 
 	lockdep_assert_held(&lane->push_lock);
 	if (lane->priority || !most || !vbus_evq_awake(&lane->h2g))
 		return 0;
 	if (vbus_lane_is_bulk(lane))
 		return most;
-	/* the guest's word, read once; a lie costs this guest latency */
-	exit = min(vbus_evq_cost(&lane->g2h), VBUS_COST_MAX_NS);
-	return min(most, lane->raise_ns + 2 * exit);
+	return min(most, vbus_lane_interrupt_cost(lane));
 }
 
 /* The longest spin that can pay: what a doorbell and a wake-up cost here. */

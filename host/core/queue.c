@@ -81,6 +81,7 @@ int vbus_queue_add(struct vbus_device *dev, const struct vbus_shm_req *req)
 	q->inline_len = le16_to_cpu(req->inline_len);
 	q->addr = le64_to_cpu(req->addr);
 	INIT_LIST_HEAD(&q->node);
+	vbus_queue_flood_init(q);
 
 	status = vbus_queue_check(bus, dev, q, lane);
 	if (status)
@@ -123,13 +124,7 @@ void vbus_queue_coalesce(struct vbus_queue *q, u32 usecs, u32 units)
 }
 EXPORT_SYMBOL_GPL(vbus_queue_coalesce);
 
-/**
- * vbus_queue_count() - units that the guest has not been told of
- * @q:		queue with a limit of units
- * @units:	how many were published, and vbus_queue_signal() called if need be
- *
- * Bottom halves are off; serialised like the completion ring.
- */
+/* So many units more were published, and signalled if need be. */
 void vbus_queue_count(struct vbus_queue *q, u32 units)
 {
 	struct vbus_lane *lane = q->lane;
@@ -148,7 +143,6 @@ void vbus_queue_count(struct vbus_queue *q, u32 units)
 	q->units = 0;
 	vbus_lane_end_hold(lane);
 }
-EXPORT_SYMBOL_GPL(vbus_queue_count);
 
 /**
  * vbus_queue_remove() - unregister a queue and wait for its users
@@ -171,6 +165,7 @@ void vbus_queue_remove(struct vbus_queue *q)
 	if (running)
 		vbus_lane_unpause(q->lane);
 	synchronize_rcu();
+	vbus_queue_flood_stop(q);
 	vbus_queue_unmap(q);
 	kfree(q);
 }

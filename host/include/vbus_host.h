@@ -253,6 +253,7 @@ bool vbus_lane_woken(struct vbus_lane *lane);
 void vbus_lane_idle(struct vbus_lane *lane);
 void vbus_lane_running(struct vbus_lane *lane);
 void vbus_lane_raised(struct vbus_lane *lane, u64 ns);
+u64 vbus_lane_interrupt_cost(const struct vbus_lane *lane);
 bool vbus_lane_looked(const struct vbus_lane *lane);
 bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs);
 void vbus_lane_end_hold(struct vbus_lane *lane);
@@ -290,6 +291,13 @@ struct vbus_queue_ops {
  * @hold_units:	... and how many units (the class's) may wait, 0: any number
  * @units:	units of the present hold; serialised like @comp
  * @hold_seq:	which hold that is
+ * @flood:	signals of a flood that came in a row; serialised like @comp, like the
+ *		next three
+ * @signal_at:	local_clock() of the last signal
+ * @answered:	signals of the guest by then
+ * @owed_units:	units since the first that a signal waits for
+ * @owed:	a signal waits: whoever clears it pushes it
+ * @due:	pushes it in the end
  * @live:	false: the rings are not mapped, hands off
  * @node:	entry of lane->ready
  * @map:	the region
@@ -311,6 +319,12 @@ struct vbus_queue {
 	u32 hold_units;
 	u32 units;
 	u64 hold_seq;
+	u32 flood;
+	u64 signal_at;
+	u64 answered;
+	u32 owed_units;
+	bool owed;
+	struct hrtimer due;
 	bool live;
 	struct list_head node;
 	struct vbus_map map;
@@ -320,6 +334,9 @@ int vbus_queue_add(struct vbus_device *dev, const struct vbus_shm_req *req);
 void vbus_queue_remove(struct vbus_queue *q);
 void vbus_queue_coalesce(struct vbus_queue *q, u32 usecs, u32 units);
 void vbus_queue_count(struct vbus_queue *q, u32 units);
+void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units);
+void vbus_queue_flood_init(struct vbus_queue *q);
+void vbus_queue_flood_stop(struct vbus_queue *q);
 int vbus_queue_map(struct vbus_queue *q, const struct vbus_mem *mem);
 void vbus_queue_unmap(struct vbus_queue *q);
 

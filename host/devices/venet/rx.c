@@ -188,10 +188,7 @@ static void venet_rx_publish(struct vbus_queue *q)
 	u32 fresh = pair->fresh;
 
 	pair->fresh = 0;
-	if (vbus_ioq_publish(&q->comp))
-		vbus_queue_signal(q);
-	if (READ_ONCE(q->hold_units) && fresh)
-		vbus_queue_count(q, fresh);
+	vbus_queue_tell(q, vbus_ioq_publish(&q->comp), fresh);
 }
 
 /*

@@ -41,10 +41,20 @@ mtu()
 	done
 }
 
+# flood GUEST TOTAL: signals that 100000 frames took, when the program has dropped TOTAL
+flood()
+{
+	local before
+	before=$(lane_stat b0 0 signals)
+	"$FRAMES" send v0 100000 60 || return
+	await "$2 drops" stat_is "$1" g0 rx0_xdp_drop "$2" || return
+	echo $(($(lane_stat b0 0 signals) - before))
+}
+
 # xdp_in GUEST WHAT
 xdp_in()
 {
-	local g=$1 what=$2 len word
+	local g=$1 what=$2 len word single batched
 	attach()
 	{
 		in_guest "$g" xdp attach g0 "$@"
@@ -55,6 +65,14 @@ xdp_in()
 	is "$(attach drop)" OK "$what: exchange for DROP"
 	passes "$what: DROP: 2000 frames are sent" "$FRAMES" send v0 2000 60
 	passes "$what: DROP: exactly those are counted" await "2000 drops" stat_is "$g" g0 rx0_xdp_drop 2000
+	echo 0 >$CFS/buses/b0/hold_us
+	single=$(flood "$g" 102000)
+	ok $? "$what: DROP: a flood, every frame of it"
+	echo 500 >$CFS/buses/b0/hold_us
+	batched=$(flood "$g" 202000)
+	ok $? "$what: DROP: a flood that is signalled in batches, every frame of it"
+	note "signals for 100000 frames: $single with hold_us 0, $batched with 500"
+	is "$((batched > 0 && batched * 2 <= single))" 1 "$what: DROP: ... by half as many signals or fewer"
 	is "$(attach tx swap)" OK "$what: exchange for TX"
 	for len in 46 1514; do
 		passes "$what: TX: frames of $len bytes" "$FRAMES" probe v0 v0 - 500 $len swap

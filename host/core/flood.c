@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Floods to the guest: signals that wait for company.
+ *
+ * A guest that is faster than whoever sends to it takes two or three packets, finds
+ * its ring empty, arms it, and is told of the next one: most of what both sides do is
+ * telling.  So when a queue has had VBUS_FLOOD signals in a row that followed each
+ * other faster than an interrupt costs, and the guest has said nothing on the lane
+ * between them, the next signal waits: for bus->hold_us, as interrupts of other bulk
+ * data do, or until a quarter of the ring is full.  If hardly anything comes meanwhile
+ * the flood is over.
+ *
+ * Not on a lane above priority 0, and not if the guest has asked for something else
+ * (vbus_queue_coalesce()).
+ *
+ * Locking: @owed says that a signal waits, and belongs to nobody: whoever clears it
+ * tells the guest.  The rest is serialised like the completion ring.
+ */
+#define pr_fmt(fmt) "vbus: " fmt
+
+#include <linux/hrtimer.h>
+#include <linux/sched/clock.h>
+
+#include "vbus_host.h"
+
+#define VBUS_FLOOD		8	/* fast signals in a row that are a flood */
+#define VBUS_FLOOD_RING	4	/* at most a part of the ring waits */
+
+/* Tell the guest what it is owed.  The signal depends on what was read: pairs with U. */
+static void vbus_queue_pay(struct vbus_queue *q)
+{
+	if (xchg(&q->owed, false))
+		vbus_queue_signal(q);
+}
+
+/* Softirq.  What it was set for may be paid already. */
+static enum hrtimer_restart vbus_queue_due(struct hrtimer *timer)
+{
+	vbus_queue_pay(container_of(timer, struct vbus_queue, due));
+	return HRTIMER_NORESTART;
+}
+
+/* The guest is to be told of something: does a flood come to it? */
+static bool vbus_queue_flooded(struct vbus_queue *q)
+{
+	struct vbus_lane *lane = q->lane;
+	/* a count of others' that moves is all that matters */
+	u64 kicks = READ_ONCE(lane->stats.kicks);
+	u64 now = local_clock(), since = now - q->signal_at;
+	bool answered = kicks != q->answered;
+	bool fast = q->flood == VBUS_FLOOD ? q->owed_units >= VBUS_FLOOD :
+		    since < vbus_lane_interrupt_cost(lane);
+
+	q->answered = kicks;
+	q->signal_at = now;
+	if (lane->priority || READ_ONCE(q->hold_us) || !fast)
+		q->flood = 0;
+	else if (answered)
+		q->flood /= 2;
+	else if (q->flood < VBUS_FLOOD)
+		q->flood++;
+	return q->flood == VBUS_FLOOD;
+}
+
+/* Tell the guest later.  False: the bus does not hold anything back. */
+static bool vbus_queue_owe(struct vbus_queue *q, u32 units)
+{
+	u64 ns = READ_ONCE(q->dev->bus->hold_us) * (u64)NSEC_PER_USEC;
+
+	if (!ns)
+		return false;
+	/*
+	 * U: xchg() is a full barrier.  It orders what was published before the debt;
+	 * pairs with the condition in vbus_queue_pay().  If there is a debt already,
+	 * whoever ends it tells of this, too.
+	 */
+	if (xchg(&q->owed, true))
+		return true;
+	q->owed_units = units;
+	hrtimer_start(&q->due, ns_to_ktime(ns), HRTIMER_MODE_REL_SOFT);
+	return true;
+}
+
+/**
+ * vbus_queue_tell() - units were published, and the guest may have to be told
+ * @q:		queue; its lane is live
+ * @due:	vbus_ioq_publish() on @q->comp returned true
+ * @units:	how many were published
+ *
+ * Bottom halves are off; serialised like the completion ring.
+ */
+void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units)
+{
+	q->owed_units += units;
+	if (due && (!vbus_queue_flooded(q) || !vbus_queue_owe(q, units)))
+		vbus_queue_signal(q);
+	if (READ_ONCE(q->owed) && q->owed_units >= q->comp.size / VBUS_FLOOD_RING)
+		vbus_queue_pay(q);
+	if (READ_ONCE(q->hold_units) && units)
+		vbus_queue_count(q, units);
+}
+EXPORT_SYMBOL_GPL(vbus_queue_tell);
+
+void vbus_queue_flood_init(struct vbus_queue *q)
+{
+	hrtimer_init(&q->due, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	q->due.function = vbus_queue_due;
+}
+
+/* Nobody publishes any more. */
+void vbus_queue_flood_stop(struct vbus_queue *q)
+{
+	hrtimer_cancel(&q->due);
+}
