@@ -148,7 +148,8 @@ class Guest:
         return self
 
     def alive(self):
-        return os.path.isdir("/proc/%d/task" % self.pid)
+        """Without a VM it cannot have died."""
+        return not self.pid or os.path.isdir("/proc/%d/task" % self.pid)
 
     def restart(self):
         self.__exit__()
@@ -422,7 +423,18 @@ class PairOfGuests:
                            (BYTES["g2h"],), seconds, during=during)
 
 
-class LoopGuest(Guest):
+class WithoutVm(Guest):
+    """What is counted of a VM is not there."""
+
+    def exits(self):
+        return {}
+
+    def thread_times(self, hz):
+        return {"cpu_vcpu": 0, "cpu_worker": sum(
+            thread_time("/proc/%d" % t, hz) for t in self.nics.own_threads())}
+
+
+class LoopGuest(WithoutVm):
     """No VM: the guest's modules and programs run on the host, in a namespace.
     What is left is the cost of the software alone."""
 
@@ -432,9 +444,6 @@ class LoopGuest(Guest):
 
     def last_words(self):
         return sh("dmesg").rsplit("\n", 20)[-1]
-
-    def alive(self):
-        return True
 
     def start(self):
         sh("modprobe", "virtio_vdpa")
@@ -454,13 +463,6 @@ class LoopGuest(Guest):
         for t in self.nics.own_threads():
             sh("taskset", "-pc", str(HOST_CPU), str(t), check=False)
 
-    def exits(self):
-        return {}
-
-    def thread_times(self, hz):
-        return {"cpu_vcpu": 0, "cpu_worker": sum(
-            thread_time("/proc/%d" % t, hz) for t in self.nics.own_threads())}
-
     def __exit__(self, *exc):
         self.server.kill()
         self.server.wait()
@@ -470,20 +472,11 @@ class LoopGuest(Guest):
             sh("rmmod", name, check=False)
 
 
-class NoGuest(Guest):
+class NoGuest(WithoutVm):
     """Nobody is at the other end.  What is left is what the sender can do."""
-
-    def alive(self):
-        return True
 
     def start(self):
         pass
-
-    def exits(self):
-        return {}
-
-    def thread_times(self, hz):
-        return {"cpu_vcpu": 0, "cpu_worker": 0}
 
     def xdp_drop(self, seconds):
         with self.flood():

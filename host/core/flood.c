@@ -23,8 +23,7 @@
 
 #include "vbus_host.h"
 
-#define VBUS_FLOOD		8	/* fast signals in a row that are a flood */
-#define VBUS_FLOOD_RING	4	/* at most a part of the ring waits */
+#define VBUS_FLOOD_RING	4	/* a part of the ring is all that waits */
 
 /* Tell the guest what it is owed.  The signal depends on what was read: pairs with U. */
 static void vbus_queue_pay(struct vbus_queue *q)

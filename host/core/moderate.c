@@ -52,7 +52,6 @@
 #define VBUS_NAP_WAKE		4	/* the first nap, as a part of a wake-up */
 #define VBUS_COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
 #define VBUS_AVERAGE		8	/* samples that an average remembers */
-#define VBUS_FLOOD		8	/* fast signals in a row that are a flood */
 #define VBUS_FLOOD_EXITS	6	/* what the guest does between two, in doorbells */
 
 /* For how long from now on the lane counts as moving bulk data. */
@@ -119,6 +118,12 @@ static void vbus_average(u32 *average, u64 sample)
 	WRITE_ONCE(*average, *average + (now - (int)*average) / VBUS_AVERAGE);
 }
 
+/* What an exit costs the guest, ns.  Its word, read once, for what is its own only. */
+static u32 vbus_lane_exit_cost(const struct vbus_lane *lane)
+{
+	return min(vbus_evq_cost(&lane->g2h), VBUS_COST_MAX_NS);
+}
+
 /**
  * vbus_lane_interrupt_cost() - what an interrupt costs both sides here, ns
  * @lane:	lane that is live
@@ -128,10 +133,8 @@ static void vbus_average(u32 *average, u64 sample)
  */
 u64 vbus_lane_interrupt_cost(const struct vbus_lane *lane)
 {
-	/* the guest's word, read once; a lie costs this guest latency */
-	u64 exit = min(vbus_evq_cost(&lane->g2h), VBUS_COST_MAX_NS);
-
-	return READ_ONCE(lane->raise_ns) + 2 * exit;
+	/* a lie costs this guest latency */
+	return READ_ONCE(lane->raise_ns) + 2ull * vbus_lane_exit_cost(lane);
 }
 
 /*
@@ -155,9 +158,8 @@ static u32 vbus_lane_spin_max(struct vbus_lane *lane)
 {
 	u32 cap = READ_ONCE(lane->bus->spin_us) * NSEC_PER_USEC;
 
-	/* the guest's word, read once; a lie costs this lane's own CPU time */
-	WRITE_ONCE(lane->doorbell_ns,
-		   min(vbus_evq_cost(&lane->g2h), VBUS_COST_MAX_NS));
+	/* a lie costs this lane's own CPU time */
+	WRITE_ONCE(lane->doorbell_ns, vbus_lane_exit_cost(lane));
 	return lane->doorbell_ns ? min(lane->doorbell_ns + lane->wake_ns, cap) :
 				   cap;
 }

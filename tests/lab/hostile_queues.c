@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Scenarios of the rings, the event queues and the doorbell. */
 #define _GNU_SOURCE
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,14 +44,18 @@ static void s_tx_lengths(void)
 	say(tx_good());
 }
 
+/* So many pieces of a chain that goes on. */
+static void tx_pieces(unsigned int n)
+{
+	while (n--)
+		tx(IOVA + BUF, 20, VBUS_DESC_F_NEXT);
+}
+
 static void s_tx_chains(void)
 {
-	unsigned int i;
-
 	live_with_packets(0);
 	/* one piece more than allowed */
-	for (i = 0; i < VENET_CHAIN_MAX; i++)
-		tx(IOVA + BUF, 20, VBUS_DESC_F_NEXT);
+	tx_pieces(VENET_CHAIN_MAX);
 	tx_says(IOVA + BUF, 20, 0);
 	/* goes on in a descriptor that is not there */
 	tx_says(IOVA + BUF, 100, VBUS_DESC_F_NEXT);
@@ -60,11 +65,8 @@ static void s_tx_chains(void)
 /* The whole ring is one chain without an end. */
 static void s_tx_endless(void)
 {
-	unsigned int i;
-
 	live_with_packets(0);
-	for (i = 0; i < RING; i++)
-		tx(IOVA + BUF, 20, VBUS_DESC_F_NEXT);
+	tx_pieces(RING);
 	say(tx_result());
 	say(tx_good());
 }
@@ -170,12 +172,21 @@ static void s_evq_ids(void)
 		if (i % 32 == 0)
 			wait_ms(2);
 	}
-	(void)q;
 	/* let it be consumed before the queue is used again */
 	for (i = 0; i < 1000 && __atomic_load_n(&q->cons, __ATOMIC_SEQ_CST) != evq_pos; i++)
 		wait_ms(10);
 	say(q->cons == evq_pos ? "consumed" : "stuck");
 	say(tx_good());
+}
+
+/* A bad packet is refused, and the guest is told; else it says so. */
+static bool bad_is_answered(void)
+{
+	tx(OUTSIDE, 100, 0);
+	if (!strcmp(tx_result(), "error"))
+		return true;
+	say("silence");
+	return false;
 }
 
 /* Words that outrank everything, and names of words that there are not. */
@@ -192,11 +203,8 @@ static void s_active_words(void)
 	for (i = 0; i < 40; i++) {
 		q->active = which[i % 5];
 		q->arm = q->cons + i % 3;
-		tx(OUTSIDE, 100, 0);
-		if (strcmp(tx_result(), "error")) {
-			say("silence");
+		if (!bad_is_answered())
 			return;
-		}
 	}
 	say("answered");
 	say(verb(VBUS_VERB_LIST, 0));
@@ -212,11 +220,8 @@ static void s_evq_positions(void)
 	for (i = 0; i < 40; i++) {
 		q->cons = bad[i % 4];
 		q->arm = bad[(i + 1) % 4];
-		tx(OUTSIDE, 100, 0);
-		if (strcmp(tx_result(), "error")) {
-			say("silence");
+		if (!bad_is_answered())
 			return;
-		}
 	}
 	say("answered");
 	say(verb(VBUS_VERB_LIST, 0));
