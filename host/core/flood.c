@@ -28,8 +28,15 @@
 /* Tell the guest what it is owed.  The signal depends on what was read: pairs with U. */
 static void vbus_queue_pay(struct vbus_queue *q)
 {
-	if (xchg(&q->owed, false))
-		vbus_queue_signal(q);
+	struct vbus_lane *lane = q->lane;
+	unsigned long flags;
+
+	if (!xchg(&q->owed, false))
+		return;
+	spin_lock_irqsave(&lane->push_lock, flags);
+	lane->stats.batches++;
+	spin_unlock_irqrestore(&lane->push_lock, flags);
+	vbus_queue_signal(q);
 }
 
 /* Softirq.  What it was set for may be paid already. */

@@ -43,6 +43,7 @@ const struct vbus_lane_counter vbus_lane_counters[] = {
 	VBUS_COUNTER(worker_wakes),
 	VBUS_COUNTER(kicks),
 	VBUS_COUNTER(arms),
+	VBUS_COUNTER(batches),
 	VBUS_COUNTER(signals),
 	VBUS_COUNTER(coalesced),
 	VBUS_COUNTER(interrupts),

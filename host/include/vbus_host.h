@@ -90,6 +90,7 @@ struct vbus_lane_stats {
 	u64 worker_wakes;	/* times the worker was woken */
 	u64 kicks;		/* signals taken from the guest */
 	u64 arms;		/* times the lane was armed */
+	u64 batches;		/* signals of floods that waited for company first */
 	u64 signals;		/* signals pushed to the guest */
 	u64 coalesced;		/* ... found queued already */
 	u64 interrupts;		/* ... that took an interrupt */

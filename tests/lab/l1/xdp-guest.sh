@@ -54,7 +54,7 @@ flood()
 # xdp_in GUEST WHAT
 xdp_in()
 {
-	local g=$1 what=$2 len word single batched
+	local g=$1 what=$2 len word single batched waited
 	attach()
 	{
 		in_guest "$g" xdp attach g0 "$@"
@@ -69,8 +69,10 @@ xdp_in()
 	single=$(flood "$g" 102000)
 	ok $? "$what: DROP: a flood, every frame of it"
 	echo 500 >$CFS/buses/b0/hold_us
+	waited=$(lane_stat b0 0 batches)
 	batched=$(flood "$g" 202000)
 	ok $? "$what: DROP: a flood that is signalled in batches, every frame of it"
+	is "$(($(lane_stat b0 0 batches) > waited))" 1 "$what: DROP: ... they are counted"
 	note "signals for 100000 frames: $single with hold_us 0, $batched with 500"
 	is "$((batched > 0 && batched * 2 <= single))" 1 "$what: DROP: ... by half as many signals or fewer"
 	is "$(attach tx swap)" OK "$what: exchange for TX"
