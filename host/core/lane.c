@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lanes: who serves the guest's signals, and how signals reach the guest.
+ * Lanes: who serves the guest's signals.
  *
- * Serving: one context at a time owns a lane (VBUS_LANE_OWNED).  A doorbell
+ * One context at a time owns a lane (VBUS_LANE_OWNED).  A doorbell
  * finds a lane asleep; the work behind it is done right there, in bottom-half
  * context of the CPU that took the doorbell, as long as it is little: no thread
  * is woken and an answer may leave before the guest runs again.  When there is
@@ -10,9 +10,8 @@
  * with the guest until it finds nothing to do.  Only then the lane is armed, so
  * that a busy lane gets no doorbells.
  *
- * Locking: @g2h and @ready belong to the owner, @h2g to whoever holds
- * @push_lock.  vbus_lane_pause() takes ownership away from the data path; it
- * and everything that maps or unmaps needs bus->lock.
+ * Locking: @g2h and @ready belong to the owner.  vbus_lane_pause() takes ownership
+ * away from the data path; it and everything that maps or unmaps needs bus->lock.
  */
 #define pr_fmt(fmt) "vbus: " fmt
 
@@ -20,7 +19,6 @@
 #include <linux/kthread.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/sched/clock.h>
 #include <linux/slab.h>
 
 #include "vbus_host.h"
@@ -301,74 +299,6 @@ void vbus_lane_wake(struct vbus_lane *lane, u32 sig)
 		irq_work_queue(&lane->kick);
 }
 EXPORT_SYMBOL_GPL(vbus_lane_wake);
-
-/**
- * vbus_lane_raise() - raise the lane's interrupt
- * @lane:	lane
- *
- * Bottom halves are off.
- */
-void vbus_lane_raise(struct vbus_lane *lane)
-{
-	u64 start = local_clock();
-
-	trace_vbus_interrupt(lane);
-	lane->bus->conn->interrupt(lane->bus, lane->index);
-	vbus_lane_raised(lane, local_clock() - start);
-}
-
-/**
- * vbus_lane_signal_coalesced() - push a signal that the guest lets wait
- * @lane:	lane
- * @sig:	signal id, smaller than the slots of the session
- * @usecs:	how long its interrupt may be held back, 0: as long as the lane's
- *		moderation says
- *
- * Bottom halves are off.  Nothing happens on a lane that is not live.
- */
-void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs)
-{
-	enum vbus_evq_push result;
-	unsigned long flags;
-
-	spin_lock_irqsave(&lane->push_lock, flags);
-	if (!test_bit(VBUS_LANE_LIVE, &lane->state)) {
-		spin_unlock_irqrestore(&lane->push_lock, flags);
-		return;
-	}
-	result = vbus_evq_push(&lane->h2g, sig);
-	lane->stats.signals++;
-	if (result == VBUS_EVQ_SIGNAL ||
-	    (result == VBUS_EVQ_QUEUED && lane->held && !vbus_lane_looked(lane)))
-		result = vbus_lane_hold(lane, usecs) ? VBUS_EVQ_QUEUED :
-						       VBUS_EVQ_SIGNAL;
-	if (result == VBUS_EVQ_SIGNAL && vbus_lane_outranked(lane))
-		result = VBUS_EVQ_QUEUED;
-	if (result == VBUS_EVQ_SIGNAL)
-		lane->stats.interrupts++;
-	else if (result == VBUS_EVQ_COALESCED)
-		lane->stats.coalesced++;
-	else if (result == VBUS_EVQ_FULL)
-		lane->stats.refused++;
-	trace_vbus_signal(lane, sig, result);
-	spin_unlock_irqrestore(&lane->push_lock, flags);
-	if (result == VBUS_EVQ_SIGNAL)
-		vbus_lane_raise(lane);
-}
-EXPORT_SYMBOL_GPL(vbus_lane_signal_coalesced);
-
-/**
- * vbus_lane_signal() - push a signal to the guest
- * @lane:	lane
- * @sig:	signal id, smaller than the slots of the session
- *
- * Bottom halves are off.  Nothing happens on a lane that is not live.
- */
-void vbus_lane_signal(struct vbus_lane *lane, u32 sig)
-{
-	vbus_lane_signal_coalesced(lane, sig, 0);
-}
-EXPORT_SYMBOL_GPL(vbus_lane_signal);
 
 /**
  * vbus_lane_pause() - take the lane away from the data path

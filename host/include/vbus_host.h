@@ -568,12 +568,29 @@ void vbus_bus_orphan(struct vbus_bus *bus);
 
 /* -------------------------------------------------------------- session.c */
 
-size_t vbus_session_request(struct vbus_bus *bus, const void *req,
-			    size_t reqlen, void *rsp, size_t rspsize);
+u32 vbus_session_begin(struct vbus_bus *bus, u64 page_addr);
 void vbus_session_suspend(struct vbus_bus *bus);
 int vbus_session_resume(struct vbus_bus *bus);
 void vbus_session_drop(struct vbus_bus *bus);
 int vbus_session_set_mem(struct vbus_bus *bus, struct vbus_mem *mem);
+
+/* ---------------------------------------------------------------- verbs.c */
+
+/* Something a guest asked for is wrong: say so, but never often. */
+#define vbus_complain(bus, fmt, ...) \
+	pr_warn_ratelimited("bus %s: guest: " fmt "\n", (bus)->name, \
+			    ##__VA_ARGS__)
+
+/* What the guest is told of an error of ours, as enum vbus_status. */
+static inline u32 vbus_status(int err)
+{
+	return err == -ENOMEM ? VBUS_ENOMEM :
+	       err == -EFAULT ? VBUS_EFAULT :
+	       err == -EBUSY ? VBUS_EBUSY : VBUS_EINVAL;
+}
+
+size_t vbus_verbs_request(struct vbus_bus *bus, const void *req,
+			  size_t reqlen, void *rsp, size_t rspsize);
 
 /* -------------------------------------------------------------- debugfs.c */
 

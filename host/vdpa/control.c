@@ -186,9 +186,9 @@ void vbus_vdpa_control(struct vbus_vdpa *v)
 		len = 0;
 		err = vbus_ctl_gather(v, vq, head, ctl);
 		if (!err) {
-			len = vbus_session_request(v->bus, ctl->req,
-						   ctl->reqlen, ctl->rsp,
-						   sizeof(ctl->rsp));
+			len = vbus_verbs_request(v->bus, ctl->req,
+						 ctl->reqlen, ctl->rsp,
+						 sizeof(ctl->rsp));
 			len = vbus_ctl_scatter(v, ctl, len);
 		} else {
 			pr_warn_ratelimited("bus %s: guest: malformed control request (%d)\n",
