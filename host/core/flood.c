@@ -5,10 +5,11 @@
  * A guest that is faster than whoever sends to it takes two or three packets, finds
  * its ring empty, arms it, and is told of the next one: most of what both sides do is
  * telling.  So when a queue has had VBUS_FLOOD signals in a row that followed each
- * other faster than an interrupt costs, and the guest has said nothing on the lane
- * between them, the next signal waits: for bus->hold_us, as interrupts of other bulk
- * data do, or until a quarter of the ring is full.  If hardly anything comes meanwhile
- * the flood is over.
+ * other faster than an interrupt costs, and fast enough for as many units to come
+ * within a hold, and the guest has said nothing on the bus between them, the next
+ * signal waits: for bus->hold_us, or until units for a quarter of the ring have come.
+ * If they do not come at that pace the flood is over.  The guest cannot find such
+ * units itself meanwhile, whether its CPU sleeps or not.
  *
  * Not on a lane above priority 0, and not if the guest has asked for something else
  * (vbus_queue_coalesce()).
@@ -46,20 +47,43 @@ static enum hrtimer_restart vbus_queue_due(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
+/*
+ * A number that changes when the guest says anything.  What answers a packet may leave
+ * on another lane, and what waits for a worker counts when the worker gets to it.
+ */
+static u64 vbus_bus_said(const struct vbus_bus *bus)
+{
+	u64 said = 0;
+	unsigned int i;
+
+	/* counts of others' */
+	for (i = 0; i < bus->lanes; i++)
+		said += READ_ONCE(bus->lane[i].stats.kicks) +
+			READ_ONCE(bus->lane[i].stats.worker_rounds);
+	return said;
+}
+
 /* The guest is to be told of something: does a flood come to it? */
 static bool vbus_queue_flooded(struct vbus_queue *q)
 {
 	struct vbus_lane *lane = q->lane;
-	/* a count of others' that moves is all that matters */
-	u64 kicks = READ_ONCE(lane->stats.kicks);
+	u64 hold = READ_ONCE(lane->bus->hold_us) * (u64)NSEC_PER_USEC;
+	u64 said = vbus_bus_said(lane->bus);
 	u64 now = local_clock(), since = now - q->signal_at;
-	bool answered = kicks != q->answered;
-	bool fast = q->flood == VBUS_FLOOD ? q->owed_units >= VBUS_FLOOD :
-		    since < vbus_lane_interrupt_cost(lane);
+	/* the owner moves on meanwhile: what it has not taken yet is a hint */
+	bool answered = said != q->answered ||
+			data_race(vbus_evq_ready(&lane->g2h));
+	/* at this pace VBUS_FLOOD units come within a hold */
+	bool fast = since < q->fresh * (hold / VBUS_FLOOD);
 
-	q->answered = kicks;
+	/* once the flood is on, signals are as far apart as that makes them */
+	if (q->flood < VBUS_FLOOD && since >= vbus_lane_interrupt_cost(lane))
+		fast = false;
+	q->answered = said;
 	q->signal_at = now;
-	if (lane->priority || READ_ONCE(q->hold_us) || !fast)
+	q->fresh = 0;
+	if (lane->priority || READ_ONCE(q->hold_us) ||
+	    READ_ONCE(q->hold_units) || !fast)
 		q->flood = 0;
 	else if (answered)
 		q->flood /= 2;
@@ -83,6 +107,7 @@ static bool vbus_queue_owe(struct vbus_queue *q, u32 units)
 	if (xchg(&q->owed, true))
 		return true;
 	q->owed_units = units;
+	q->owed_until = local_clock() + ns;
 	hrtimer_start(&q->due, ns_to_ktime(ns), HRTIMER_MODE_REL_SOFT);
 	return true;
 }
@@ -97,15 +122,32 @@ static bool vbus_queue_owe(struct vbus_queue *q, u32 units)
  */
 void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units)
 {
+	q->fresh += units;
 	q->owed_units += units;
 	if (due && (!vbus_queue_flooded(q) || !vbus_queue_owe(q, units)))
 		vbus_queue_signal(q);
-	if (READ_ONCE(q->owed) && q->owed_units >= q->comp.size / VBUS_FLOOD_RING)
+	/* bottom halves may be off, and keep the timer from running, for far longer */
+	if (READ_ONCE(q->owed) &&
+	    (q->owed_units >= q->comp.size / VBUS_FLOOD_RING ||
+	     local_clock() > q->owed_until))
 		vbus_queue_pay(q);
 	if (READ_ONCE(q->hold_units) && units)
 		vbus_queue_count(q, units);
 }
 EXPORT_SYMBOL_GPL(vbus_queue_tell);
+
+/**
+ * vbus_queue_settle() - nothing is going to be published until the guest acts
+ * @q:		queue; its lane is live
+ *
+ * A signal that waits for company is pushed.  Context as vbus_queue_tell().
+ */
+void vbus_queue_settle(struct vbus_queue *q)
+{
+	if (READ_ONCE(q->owed))
+		vbus_queue_pay(q);
+}
+EXPORT_SYMBOL_GPL(vbus_queue_settle);
 
 void vbus_queue_flood_init(struct vbus_queue *q)
 {

@@ -27,9 +27,9 @@
  * two sides here, so that the delay is never more than what it may save.  A guest
  * that sleeps is interrupted at once.
  *
- * Nothing else is delayed, unless the guest asked for it: a queue may have a time,
- * and a number of units, that its interrupts are held back for
- * (vbus_queue_coalesce()).  Nor is anything on a lane above priority 0, whatever
+ * Nothing else is delayed but floods to the guest (flood.c), unless the guest asked
+ * for it: a queue may have a time, and a number of units, that its interrupts are
+ * held back for (vbus_queue_coalesce()).  Nor is anything on a lane above priority 0, whatever
  * the guest says: whoever gives a device a priority asks for latency, and a hold in
  * the wrong moment costs a request more than bulk data on such a lane would gain.
  *

@@ -165,6 +165,28 @@ static bool vbus_session_is_same(struct vbus_bus *bus)
 	       le64_to_cpu(cookie) == bus->session;
 }
 
+/*
+ * Signals and edges may have been lost while the session was suspended: what was
+ * published before it, and signalled during it, found no lane.  Spurious ones do no
+ * harm.
+ */
+static void vbus_session_remind(struct vbus_bus *bus)
+{
+	unsigned int i, shm;
+
+	lockdep_assert_held(&bus->lock);
+	local_bh_disable();
+	for (i = 0; i < VBUS_SLOTS_MAX; i++)
+		for (shm = 0; bus->slot[i] && shm < VBUS_SHM_MAX; shm++)
+			if (bus->slot[i]->queue[shm])
+				vbus_queue_signal(bus->slot[i]->queue[shm]);
+	/* a device may have come or gone, which nobody could tell it */
+	vbus_lane_signal(&bus->lane[0], VBUS_SIGNAL_BUS);
+	for (i = 0; i < bus->nlanes; i++)
+		vbus_lane_raise(&bus->lane[i]);
+	local_bh_enable();
+}
+
 /**
  * vbus_session_resume() - a guest that was suspended goes on
  * @bus:	bus
@@ -173,7 +195,6 @@ static bool vbus_session_is_same(struct vbus_bus *bus)
  */
 int vbus_session_resume(struct vbus_bus *bus)
 {
-	unsigned int i;
 	int err = 0;
 
 	mutex_lock(&bus->lock);
@@ -193,13 +214,7 @@ int vbus_session_resume(struct vbus_bus *bus)
 		goto out_unlock;
 	}
 	vbus_session_run(bus);
-	/* an edge may have been lost while the guest was paused */
-	local_bh_disable();
-	for (i = 0; i < bus->nlanes; i++)
-		vbus_lane_raise(&bus->lane[i]);
-	/* and a device may have come or gone, which nobody could tell it */
-	vbus_lane_signal(&bus->lane[0], VBUS_SIGNAL_BUS);
-	local_bh_enable();
+	vbus_session_remind(bus);
 out_unlock:
 	mutex_unlock(&bus->lock);
 	return err;

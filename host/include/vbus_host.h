@@ -90,7 +90,7 @@ struct vbus_lane_stats {
 	u64 worker_wakes;	/* times the worker was woken */
 	u64 kicks;		/* signals taken from the guest */
 	u64 arms;		/* times the lane was armed */
-	u64 batches;		/* signals of floods that waited for company first */
+	u64 batches;		/* signals of floods that waited for company */
 	u64 signals;		/* signals pushed to the guest */
 	u64 coalesced;		/* ... found queued already */
 	u64 interrupts;		/* ... that took an interrupt */
@@ -294,10 +294,12 @@ struct vbus_queue_ops {
  * @units:	units of the present hold; serialised like @comp
  * @hold_seq:	which hold that is
  * @flood:	signals of a flood that came in a row; serialised like @comp, like the
- *		next three
+ *		next five
  * @signal_at:	local_clock() of the last signal
- * @answered:	signals of the guest by then
+ * @fresh:	units since then
+ * @answered:	what the guest had said by then, see vbus_bus_said()
  * @owed_units:	units since the first that a signal waits for
+ * @owed_until:	local_clock() when it must not wait any longer
  * @owed:	a signal waits: whoever clears it pushes it
  * @due:	pushes it in the end
  * @live:	false: the rings are not mapped, hands off
@@ -323,8 +325,10 @@ struct vbus_queue {
 	u64 hold_seq;
 	u32 flood;
 	u64 signal_at;
+	u32 fresh;
 	u64 answered;
 	u32 owed_units;
+	u64 owed_until;
 	bool owed;
 	struct hrtimer due;
 	bool live;
@@ -337,6 +341,7 @@ void vbus_queue_remove(struct vbus_queue *q);
 void vbus_queue_coalesce(struct vbus_queue *q, u32 usecs, u32 units);
 void vbus_queue_count(struct vbus_queue *q, u32 units);
 void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units);
+void vbus_queue_settle(struct vbus_queue *q);
 void vbus_queue_flood_init(struct vbus_queue *q);
 void vbus_queue_flood_stop(struct vbus_queue *q);
 int vbus_queue_map(struct vbus_queue *q, const struct vbus_mem *mem);

@@ -166,6 +166,10 @@ for us in 200 1000 10000; do
 done
 # the stream counts as bulk data for a while
 await "the stream is over" grep -q '^bulk 0' /sys/kernel/debug/vbus/l0/lane0/moderation
+batches=$(lane_stat l0 0 batches)
+watch ping -f -c 2000 -W 20 $G4
+like "$(</tmp/watched)" ' 0% packet loss' "hold_us: pings, each as soon as the last one is answered"
+is "$(lane_stat l0 0 batches)" "$batches" "hold_us: ... are no flood: no signal waits for company"
 watch ping -c 20 -i 0.05 -W 20 $G4
 note "an interrupt costs $(interrupt_us) us; holds of pings: $(awk '{ print $1 }' /tmp/holds | sort -n | uniq -c | tr -s ' \n' ' ')"
 is "$(above $(($(interrupt_us) * 4 + 100)))" 0 "hold_us: the interrupt of a ping is not held back for longer than it costs"

@@ -41,6 +41,12 @@ mtu()
 	done
 }
 
+# drops_more GUEST BEFORE N: the program has dropped N frames more
+drops_more()
+{
+	[[ $(stat "$1" g0 rx0_xdp_drop) -ge $(($2 + $3)) ]]
+}
+
 # flood GUEST TOTAL: signals that 100000 frames took, when the program has dropped TOTAL
 flood()
 {
@@ -54,7 +60,7 @@ flood()
 # xdp_in GUEST WHAT
 xdp_in()
 {
-	local g=$1 what=$2 len word single batched waited
+	local g=$1 what=$2 len word single batched waited endless n
 	attach()
 	{
 		in_guest "$g" xdp attach g0 "$@"
@@ -75,6 +81,22 @@ xdp_in()
 	is "$(($(lane_stat b0 0 batches) > waited))" 1 "$what: DROP: ... they are counted"
 	note "signals for 100000 frames: $single with hold_us 0, $batched with 500"
 	is "$((batched > 0 && batched * 2 <= single))" 1 "$what: DROP: ... by half as many signals or fewer"
+	# a signal that waits for so long, and for so many, waits when the guest is stopped
+	echo 10000 >$CFS/buses/b0/hold_us
+	in_guest "$g" ethtool -G g0 rx 4096
+	"$FRAMES" send v0 $((2 ** 31 - 1)) 60 &
+	endless=$!
+	for n in 1 2 3 4 5; do
+		lab/qmp "$g" stop
+		lab/qmp "$g" cont
+		# more than the ring has room for
+		passes "$what: DROP: it goes on after a pause of the VM, $n" await "the flood" \
+			drops_more "$g" "$(stat "$g" g0 rx0_xdp_drop)" 50000
+	done
+	kill $endless
+	wait $endless
+	in_guest "$g" ethtool -G g0 rx 1024
+	echo 500 >$CFS/buses/b0/hold_us
 	is "$(attach tx swap)" OK "$what: exchange for TX"
 	for len in 46 1514; do
 		passes "$what: TX: frames of $len bytes" "$FRAMES" probe v0 v0 - 500 $len swap
