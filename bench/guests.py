@@ -113,6 +113,7 @@ class Guest:
     """A running guest with NICs of one kind."""
 
     outlast = 3  # seconds that a client runs longer than it is measured
+    suspect = False  # something failed
 
     def __init__(self, nics, kver="6.12", smp=1, mem=384, append="",
                  name="bench", cpu=GUEST_CPU):
@@ -134,9 +135,16 @@ class Guest:
             raise BenchError("%s\n%s" % (e, self.last_words()))
 
     def last_words(self):
-        """What the guest and its QEMU said last."""
-        return "".join(read("/run/vbus-lab/%s/%s" % (self.name, log))[-4000:]
-                       for log in ("console.log", "qemu.log"))
+        """What the guest and its QEMU said last, and what it still answers."""
+        words = "".join(read("/run/vbus-lab/%s/%s" % (self.name, log))[-4000:]
+                        for log in ("console.log", "qemu.log"))
+        if not self.alive():
+            return words
+        words += sh("sh", "-c", "ip -s link show %s" %
+                    self.nics.host_ifnames[0], check=False)
+        return words + "%s\n" % self.nics.stats() + sh(
+            *self.command("ps; ip -s link; cat /proc/interrupts", 10),
+            timeout=20, check=False)
 
     def __enter__(self):
         self.nics.set_up(self)
@@ -280,6 +288,9 @@ class Guest:
             output, _ = client.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             raise BenchError("the load does not end\n" + self.last_words())
+        except BenchError as e:
+            raise BenchError("%s\n%s" % (e, self.last_words()) if self.alive()
+                             else e)
         finally:
             client.kill()
         if early:
@@ -370,6 +381,8 @@ class Pair:
 
 class PairOfGuests:
     """Two guests on the bridge; the second one's vCPU has CPU 2."""
+
+    suspect = False
 
     def __init__(self, pair, append=""):
         self.nics = pair
