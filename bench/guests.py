@@ -140,11 +140,11 @@ class Guest:
                         for log in ("console.log", "qemu.log"))
         if not self.alive():
             return words
-        words += sh("sh", "-c", "ip -s link show %s" %
-                    self.nics.host_ifnames[0], check=False)
-        return words + "%s\n" % self.nics.stats() + sh(
-            *self.command("ps; ip -s link; cat /proc/interrupts", 10),
-            timeout=20, check=False)
+        return "%s%s%s\n%s" % (
+            words, sh("ip", "-s", "link", "show", self.nics.host_ifnames[0]),
+            self.nics.stats(),
+            sh(*self.command("ps; ip -s link; cat /proc/interrupts", 10),
+               timeout=20, check=False))
 
     def __enter__(self):
         self.nics.set_up(self)

@@ -26,19 +26,27 @@
 
 #define VBUS_FLOOD_RING	4	/* a part of the ring is all that waits */
 
-/* Tell the guest what it is owed.  The signal depends on what was read: pairs with U. */
-static void vbus_queue_pay(struct vbus_queue *q)
+/**
+ * vbus_queue_pay() - a signal that waits for company, if there is one, waits no longer
+ * @q:		queue; its lane is live, or nothing happens
+ *
+ * Bottom halves are off.  For a queue on which nothing is going to be published until
+ * the guest acts; else vbus_queue_tell() sees to it.
+ */
+void vbus_queue_pay(struct vbus_queue *q)
 {
 	struct vbus_lane *lane = q->lane;
 	unsigned long flags;
 
-	if (!xchg(&q->owed, false))
+	/* the signal depends on what was read: pairs with U */
+	if (!READ_ONCE(q->owed) || !xchg(&q->owed, false))
 		return;
 	spin_lock_irqsave(&lane->push_lock, flags);
 	lane->stats.batches++;
 	spin_unlock_irqrestore(&lane->push_lock, flags);
 	vbus_queue_signal(q);
 }
+EXPORT_SYMBOL_GPL(vbus_queue_pay);
 
 /* Softirq.  What it was set for may be paid already. */
 static enum hrtimer_restart vbus_queue_due(struct hrtimer *timer)
@@ -92,24 +100,21 @@ static bool vbus_queue_flooded(struct vbus_queue *q)
 	return q->flood == VBUS_FLOOD;
 }
 
-/* Tell the guest later.  False: the bus does not hold anything back. */
-static bool vbus_queue_owe(struct vbus_queue *q, u32 units)
+/* Tell the guest later. */
+static void vbus_queue_owe(struct vbus_queue *q, u32 units)
 {
 	u64 ns = READ_ONCE(q->dev->bus->hold_us) * (u64)NSEC_PER_USEC;
 
-	if (!ns)
-		return false;
 	/*
 	 * U: xchg() is a full barrier.  It orders what was published before the debt;
 	 * pairs with the condition in vbus_queue_pay().  If there is a debt already,
 	 * whoever ends it tells of this, too.
 	 */
 	if (xchg(&q->owed, true))
-		return true;
+		return;
 	q->owed_units = units;
 	q->owed_until = local_clock() + ns;
 	hrtimer_start(&q->due, ns_to_ktime(ns), HRTIMER_MODE_REL_SOFT);
-	return true;
 }
 
 /**
@@ -124,7 +129,9 @@ void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units)
 {
 	q->fresh += units;
 	q->owed_units += units;
-	if (due && (!vbus_queue_flooded(q) || !vbus_queue_owe(q, units)))
+	if (due && vbus_queue_flooded(q))
+		vbus_queue_owe(q, units);
+	else if (due)
 		vbus_queue_signal(q);
 	/* bottom halves may be off, and keep the timer from running, for far longer */
 	if (READ_ONCE(q->owed) &&
@@ -135,19 +142,6 @@ void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units)
 		vbus_queue_count(q, units);
 }
 EXPORT_SYMBOL_GPL(vbus_queue_tell);
-
-/**
- * vbus_queue_settle() - nothing is going to be published until the guest acts
- * @q:		queue; its lane is live
- *
- * A signal that waits for company is pushed.  Context as vbus_queue_tell().
- */
-void vbus_queue_settle(struct vbus_queue *q)
-{
-	if (READ_ONCE(q->owed))
-		vbus_queue_pay(q);
-}
-EXPORT_SYMBOL_GPL(vbus_queue_settle);
 
 void vbus_queue_flood_init(struct vbus_queue *q)
 {

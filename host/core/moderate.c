@@ -29,9 +29,10 @@
  *
  * Nothing else is delayed but floods to the guest (flood.c), unless the guest asked
  * for it: a queue may have a time, and a number of units, that its interrupts are
- * held back for (vbus_queue_coalesce()).  Nor is anything on a lane above priority 0, whatever
- * the guest says: whoever gives a device a priority asks for latency, and a hold in
- * the wrong moment costs a request more than bulk data on such a lane would gain.
+ * held back for (vbus_queue_coalesce()).  Nor is anything on a lane above priority 0,
+ * whatever the guest says: whoever gives a device a priority asks for latency, and a
+ * hold in the wrong moment costs a request more than bulk data on such a lane would
+ * gain.
  *
  * Locking: @held under push_lock; @bulk_until is a hint and needs none; the rest
  * belongs to the lane's owner, of which others read two for that hint.

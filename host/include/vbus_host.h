@@ -341,7 +341,7 @@ void vbus_queue_remove(struct vbus_queue *q);
 void vbus_queue_coalesce(struct vbus_queue *q, u32 usecs, u32 units);
 void vbus_queue_count(struct vbus_queue *q, u32 units);
 void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units);
-void vbus_queue_settle(struct vbus_queue *q);
+void vbus_queue_pay(struct vbus_queue *q);
 void vbus_queue_flood_init(struct vbus_queue *q);
 void vbus_queue_flood_stop(struct vbus_queue *q);
 int vbus_queue_map(struct vbus_queue *q, const struct vbus_mem *mem);
