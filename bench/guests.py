@@ -141,7 +141,8 @@ class Guest:
         if not self.alive():
             return words
         return "%s%s%s\n%s" % (
-            words, sh("ip", "-s", "link", "show", self.nics.host_ifnames[0]),
+            words, sh("ip", "-s", "link", "show", self.nics.host_ifnames[0],
+                       check=False),
             self.nics.stats(),
             sh(*self.command("ps; ip -s link; cat /proc/interrupts", 10),
                timeout=20, check=False))

@@ -191,8 +191,8 @@ void vbus_vdpa_control(struct vbus_vdpa *v)
 						 sizeof(ctl->rsp));
 			len = vbus_ctl_scatter(v, ctl, len);
 		} else {
-			pr_warn_ratelimited("bus %s: guest: malformed control request (%d)\n",
-					    v->bus->name, err);
+			vbus_complain(v->bus, "malformed control request (%d)",
+				      err);
 		}
 		err = vbus_ctl_use(v, vq, head, len);
 		if (err)
@@ -200,6 +200,5 @@ void vbus_vdpa_control(struct vbus_vdpa *v)
 		vbus_vdpa_interrupt(v, 0);
 	}
 	if (err < 0)
-		pr_warn_ratelimited("bus %s: guest: control queue is broken (%d)\n",
-				    v->bus->name, err);
+		vbus_complain(v->bus, "control queue is broken (%d)", err);
 }
