@@ -15,41 +15,49 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
-#include "vbus_host.h"
+#include "core.h"
+
+/* The queue whose signal is @id, or NULL.  Each id below bus->slots may have one. */
+static struct vbus_queue *vbus_session_queue(struct vbus_bus *bus, u32 id)
+{
+	return rcu_dereference_protected(bus->signal[id],
+					 lockdep_is_held(&bus->lock));
+}
 
 /* ------------------------------------------------- suspend, resume, drop */
 
 static void vbus_session_unmap(struct vbus_bus *bus)
 {
 	struct vbus_device *dev;
-	unsigned int i, j;
+	struct vbus_queue *q;
+	unsigned int i;
 
 	for (i = 0; i < VBUS_SLOTS_MAX; i++) {
 		dev = bus->slot[i];
-		if (!dev || !dev->opened)
-			continue;
-		if (dev->ops->quiesce)
+		if (dev && dev->opened && dev->ops->quiesce)
 			dev->ops->quiesce(dev);
-		for (j = 0; j < VBUS_SHM_MAX; j++)
-			if (dev->queue[j])
-				WRITE_ONCE(dev->queue[j]->live, false);
+	}
+	for (i = 0; i < bus->slots; i++) {
+		q = vbus_session_queue(bus, i);
+		if (q)
+			WRITE_ONCE(q->live, false);
 	}
 	/* vbus_lane_unmap() waits for a grace period, and there is a lane */
 	for (i = 0; i < bus->nlanes; i++)
 		vbus_lane_unmap(&bus->lane[i]);
 	vbus_unmap(&bus->active);
-	for (i = 0; i < VBUS_SLOTS_MAX; i++) {
-		dev = bus->slot[i];
-		for (j = 0; dev && dev->opened && j < VBUS_SHM_MAX; j++)
-			if (dev->queue[j])
-				vbus_queue_unmap(dev->queue[j]);
+	for (i = 0; i < bus->slots; i++) {
+		q = vbus_session_queue(bus, i);
+		if (q)
+			vbus_queue_unmap(q);
 	}
 }
 
 static int vbus_session_map(struct vbus_bus *bus)
 {
 	struct vbus_device *dev;
-	unsigned int i, j;
+	struct vbus_queue *q;
+	unsigned int i;
 	int err;
 
 	if (bus->active_addr) {
@@ -66,26 +74,20 @@ static int vbus_session_map(struct vbus_bus *bus)
 		if (err)
 			return err;
 	}
-	for (i = 0; i < VBUS_SLOTS_MAX; i++) {
-		dev = bus->slot[i];
-		if (!dev || !dev->opened)
-			continue;
-		for (j = 0; j < VBUS_SHM_MAX; j++) {
-			if (!dev->queue[j])
-				continue;
-			err = vbus_queue_map(dev->queue[j], bus->mem);
-			if (err)
-				return err;
-		}
+	for (i = 0; i < bus->slots; i++) {
+		q = vbus_session_queue(bus, i);
+		err = q ? vbus_queue_map(q, bus->mem) : 0;
+		if (err)
+			return err;
+	}
+	for (i = 0; i < bus->slots; i++) {
+		q = vbus_session_queue(bus, i);
+		if (q)
+			WRITE_ONCE(q->live, true);
 	}
 	for (i = 0; i < VBUS_SLOTS_MAX; i++) {
 		dev = bus->slot[i];
-		if (!dev || !dev->opened)
-			continue;
-		for (j = 0; j < VBUS_SHM_MAX; j++)
-			if (dev->queue[j])
-				WRITE_ONCE(dev->queue[j]->live, true);
-		if (dev->ops->resume)
+		if (dev && dev->opened && dev->ops->resume)
 			dev->ops->resume(dev);
 	}
 	return 0;
@@ -172,14 +174,16 @@ static bool vbus_session_is_same(struct vbus_bus *bus)
  */
 static void vbus_session_remind(struct vbus_bus *bus)
 {
-	unsigned int i, shm;
+	struct vbus_queue *q;
+	unsigned int i;
 
 	lockdep_assert_held(&bus->lock);
 	local_bh_disable();
-	for (i = 0; i < VBUS_SLOTS_MAX; i++)
-		for (shm = 0; bus->slot[i] && shm < VBUS_SHM_MAX; shm++)
-			if (bus->slot[i]->queue[shm])
-				vbus_queue_signal(bus->slot[i]->queue[shm]);
+	for (i = 0; i < bus->slots; i++) {
+		q = vbus_session_queue(bus, i);
+		if (q)
+			vbus_queue_signal(q);
+	}
 	/* a device may have come or gone, which nobody could tell it */
 	vbus_lane_signal(&bus->lane[0], VBUS_SIGNAL_BUS);
 	for (i = 0; i < bus->nlanes; i++)
