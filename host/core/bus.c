@@ -10,7 +10,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
-#include "vbus_host.h"
+#include "core.h"
 
 /* Topology and configuration; see vbus_host.h. */
 DEFINE_MUTEX(vbus_config_lock);

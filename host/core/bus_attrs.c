@@ -8,7 +8,7 @@
 #include <linux/cpumask.h>
 #include <linux/slab.h>
 
-#include "vbus_host.h"
+#include "core.h"
 
 static ssize_t vbus_bus_enable_show(struct config_item *item, char *page)
 {

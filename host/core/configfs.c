@@ -13,7 +13,7 @@
 
 #include <linux/slab.h>
 
-#include "vbus_host.h"
+#include "core.h"
 
 static struct configfs_subsystem vbus_subsys;
 

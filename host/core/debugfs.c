@@ -16,7 +16,7 @@
 #include <linux/sched/clock.h>
 #include <linux/seq_file.h>
 
-#include "vbus_host.h"
+#include "core.h"
 
 static struct dentry *vbus_debugfs_root;
 

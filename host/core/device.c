@@ -13,7 +13,7 @@
 
 #include <linux/slab.h>
 
-#include "vbus_host.h"
+#include "core.h"
 
 struct vbus_class {
 	struct list_head node;

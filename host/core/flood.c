@@ -22,7 +22,7 @@
 #include <linux/hrtimer.h>
 #include <linux/sched/clock.h>
 
-#include "vbus_host.h"
+#include "core.h"
 
 #define VBUS_FLOOD_RING	4	/* a part of the ring is all that waits */
 

@@ -21,7 +21,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "vbus_host.h"
+#include "core.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"

@@ -4,7 +4,7 @@
 
 #include <linux/module.h>
 
-#include "vbus_host.h"
+#include "core.h"
 #include <vbus/venet.h>
 
 static_assert(sizeof(struct vbus_evq) == 128);

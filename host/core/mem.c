@@ -17,7 +17,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "vbus_host.h"
+#include "core.h"
 
 #define VBUS_LEAF_SHIFT		27	/* a leaf covers 128 MiB */
 #define VBUS_LEAF_SIZE		(1ull << VBUS_LEAF_SHIFT)

@@ -45,7 +45,7 @@
 #include <linux/sched/stat.h>
 
 #include "trace.h"
-#include "vbus_host.h"
+#include "core.h"
 
 #define VBUS_BULK_NS	(2 * NSEC_PER_MSEC)
 #define VBUS_BULK_WAKES		12	/* measured: docs/performance.md */

@@ -12,7 +12,7 @@
 #include <linux/cpumask.h>
 #include <linux/sched/task.h>
 
-#include "vbus_host.h"
+#include "core.h"
 
 static int vbus_workers_join(struct vbus_bus *bus, struct task_struct *whose)
 {

@@ -23,7 +23,7 @@
 #include <uapi/linux/sched/types.h>
 
 #include "trace.h"
-#include "vbus_host.h"
+#include "core.h"
 
 #define VBUS_RT_PRIORITY	4	/* the lowest that may be real-time */
 #define VBUS_NICE_STEP		2	/* nice levels for each priority */

@@ -12,7 +12,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
-#include "vbus_host.h"
+#include "core.h"
 
 static u32 vbus_queue_check(struct vbus_bus *bus, struct vbus_device *dev,
 			    const struct vbus_queue *q, u16 lane)

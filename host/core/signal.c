@@ -11,7 +11,7 @@
 #include <linux/sched/clock.h>
 
 #include "trace.h"
-#include "vbus_host.h"
+#include "core.h"
 
 /**
  * vbus_lane_raise() - raise the lane's interrupt

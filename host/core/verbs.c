@@ -6,7 +6,7 @@
  */
 #define pr_fmt(fmt) "vbus: " fmt
 
-#include "vbus_host.h"
+#include "core.h"
 
 static u32 vbus_verb_hello(struct vbus_bus *bus, const void *req, size_t reqlen,
 			   void *rsp, size_t *outlen)

@@ -106,26 +106,6 @@ struct vbus_lane_stats {
 };
 
 /**
- * struct vbus_lane_counter - a counter as it is shown
- * @name:	name
- * @offset:	where it stands in struct vbus_lane_stats
- */
-struct vbus_lane_counter {
-	const char *name;
-	size_t offset;
-};
-
-/* All of them but @doorbells, which is the first one to be shown. */
-extern const struct vbus_lane_counter vbus_lane_counters[];
-extern const unsigned int vbus_lane_ncounters;
-
-static inline u64 vbus_lane_count(const struct vbus_lane_stats *stats,
-				  const struct vbus_lane_counter *counter)
-{
-	return READ_ONCE(*(const u64 *)((const char *)stats + counter->offset));
-}
-
-/**
  * struct vbus_lane - host end of a lane
  * @bus:	its bus
  * @index:	its number on the bus
@@ -218,49 +198,19 @@ struct vbus_lane {
 #define VBUS_LANE_LIVE		3	/* event queues are mapped */
 #define VBUS_LANE_WOKEN		4	/* @woken is not empty */
 
-int vbus_lane_init(struct vbus_lane *lane, struct vbus_bus *bus,
-		   unsigned int index);
-void vbus_lane_exit(struct vbus_lane *lane);
-void vbus_lane_place_worker(struct vbus_lane *lane);
-void vbus_lane_pause(struct vbus_lane *lane);
-void vbus_lane_unpause(struct vbus_lane *lane);
-int vbus_lane_map(struct vbus_lane *lane, const struct vbus_mem *mem,
-		  u64 h2g, u64 g2h, u32 slots);
-void vbus_lane_unmap(struct vbus_lane *lane);
-int vbus_lane_begin(struct vbus_lane *lane, u32 slots);
-void vbus_lane_end(struct vbus_lane *lane);
 void vbus_lane_doorbell(struct vbus_lane *lane);
 void vbus_lane_wake(struct vbus_lane *lane, u32 sig);
 void vbus_lane_signal(struct vbus_lane *lane, u32 sig);
 void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs);
-void vbus_lane_raise(struct vbus_lane *lane);
 
 /* ------------------------------------------------------------- priority.c */
 
 unsigned int vbus_bus_levels(const struct vbus_bus *bus);
-void vbus_lane_rank(struct vbus_lane *lane);
-void vbus_lane_rank_worker(struct vbus_lane *lane);
-void vbus_lane_breathe(struct vbus_lane *lane);
-bool vbus_lane_gives_way(const struct vbus_lane *lane);
-bool vbus_lane_outranked(struct vbus_lane *lane);
 
 /* ------------------------------------------------------------- moderate.c */
 
 void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes);
 void vbus_lane_share_bulk(struct vbus_lane *lane, const struct vbus_lane *other);
-bool vbus_lane_is_bulk(const struct vbus_lane *lane);
-bool vbus_lane_wait(struct vbus_lane *lane);
-bool vbus_lane_woken(struct vbus_lane *lane);
-void vbus_lane_idle(struct vbus_lane *lane);
-void vbus_lane_running(struct vbus_lane *lane);
-void vbus_lane_raised(struct vbus_lane *lane, u64 ns);
-#define VBUS_FLOOD	8	/* fast signals in a row that are a flood, either way */
-u64 vbus_lane_interrupt_cost(const struct vbus_lane *lane);
-bool vbus_lane_looked(const struct vbus_lane *lane);
-bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs);
-void vbus_lane_end_hold(struct vbus_lane *lane);
-void vbus_lane_moderate_init(struct vbus_lane *lane);
-void vbus_lane_moderate_stop(struct vbus_lane *lane);
 
 /* ---------------------------------------------------------------- queue.c */
 
@@ -336,16 +286,9 @@ struct vbus_queue {
 	struct vbus_map map;
 };
 
-int vbus_queue_add(struct vbus_device *dev, const struct vbus_shm_req *req);
-void vbus_queue_remove(struct vbus_queue *q);
 void vbus_queue_coalesce(struct vbus_queue *q, u32 usecs, u32 units);
-void vbus_queue_count(struct vbus_queue *q, u32 units);
 void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units);
 void vbus_queue_pay(struct vbus_queue *q);
-void vbus_queue_flood_init(struct vbus_queue *q);
-void vbus_queue_flood_stop(struct vbus_queue *q);
-int vbus_queue_map(struct vbus_queue *q, const struct vbus_mem *mem);
-void vbus_queue_unmap(struct vbus_queue *q);
 
 /**
  * vbus_queue_signal() - tell the guest that there are completions
@@ -446,15 +389,8 @@ static inline struct vbus_device *to_vbus_device(struct config_item *item)
 
 int vbus_class_register(const struct vbus_class_ops *ops);
 void vbus_class_unregister(const struct vbus_class_ops *ops);
-const struct vbus_class_ops *vbus_class_get(const char *name);
-void vbus_class_put(const struct vbus_class_ops *ops);
-int vbus_device_enable(struct vbus_device *dev);
-void vbus_device_disable(struct vbus_device *dev);
-int vbus_device_plug(struct vbus_device *dev, struct vbus_bus *bus);
-void vbus_device_unplug(struct vbus_device *dev);
 bool vbus_device_where(struct vbus_device *dev, char *name, unsigned int *slot);
 void vbus_device_changed(struct vbus_device *dev);
-void vbus_device_close(struct vbus_device *dev);
 
 /* ------------------------------------------------------------------ bus.c */
 
@@ -559,12 +495,6 @@ static inline struct vbus_bus *to_vbus_bus(struct config_item *item)
 
 int vbus_connector_register(const struct vbus_connector_ops *ops);
 void vbus_connector_unregister(const struct vbus_connector_ops *ops);
-struct vbus_bus *vbus_bus_alloc(const char *name);
-void vbus_bus_free(struct vbus_bus *bus);
-int vbus_bus_enable(struct vbus_bus *bus);
-int vbus_bus_disable(struct vbus_bus *bus);
-int vbus_bus_set_cpus(struct vbus_bus *bus, const struct cpumask *cpus);
-void vbus_bus_changed(struct vbus_bus *bus);
 
 /* ---------------------------------------------------------------- owner.c */
 
@@ -573,7 +503,6 @@ void vbus_bus_orphan(struct vbus_bus *bus);
 
 /* -------------------------------------------------------------- session.c */
 
-u32 vbus_session_begin(struct vbus_bus *bus, u64 page_addr);
 void vbus_session_suspend(struct vbus_bus *bus);
 int vbus_session_resume(struct vbus_bus *bus);
 void vbus_session_drop(struct vbus_bus *bus);
@@ -586,35 +515,7 @@ int vbus_session_set_mem(struct vbus_bus *bus, struct vbus_mem *mem);
 	pr_warn_ratelimited("bus %s: guest: " fmt "\n", (bus)->name, \
 			    ##__VA_ARGS__)
 
-/* What the guest is told of an error of ours, as enum vbus_status. */
-static inline u32 vbus_status(int err)
-{
-	return err == -ENOMEM ? VBUS_ENOMEM :
-	       err == -EFAULT ? VBUS_EFAULT :
-	       err == -EBUSY ? VBUS_EBUSY : VBUS_EINVAL;
-}
-
 size_t vbus_verbs_request(struct vbus_bus *bus, const void *req,
 			  size_t reqlen, void *rsp, size_t rspsize);
-
-/* -------------------------------------------------------------- debugfs.c */
-
-void vbus_debugfs_add(struct vbus_bus *bus);
-void vbus_debugfs_remove(struct vbus_bus *bus);
-void vbus_debugfs_init(void);
-void vbus_debugfs_exit(void);
-
-/* ------------------------------------------------------------ bus_attrs.c */
-
-extern struct configfs_attribute *vbus_bus_attrs[];
-
-/* ------------------------------------------------------------- configfs.c */
-
-ssize_t vbus_enable_store(struct config_item *item, const char *page,
-			  size_t count, const bool *enabled,
-			  int (*enable)(struct config_item *item),
-			  int (*disable)(struct config_item *item));
-int vbus_configfs_init(void);
-void vbus_configfs_exit(void);
 
 #endif /* VBUS_HOST_H */
