@@ -58,11 +58,14 @@ void vbus_lane_running(struct vbus_lane *lane);
 void vbus_lane_raised(struct vbus_lane *lane, u64 ns);
 #define VBUS_FLOOD	8	/* fast signals in a row that are a flood, either way */
 u64 vbus_lane_interrupt_cost(const struct vbus_lane *lane);
-bool vbus_lane_looked(const struct vbus_lane *lane);
-bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs);
-void vbus_lane_end_hold(struct vbus_lane *lane);
-void vbus_lane_moderate_init(struct vbus_lane *lane);
 void vbus_lane_moderate_stop(struct vbus_lane *lane);
+
+/* hold.c */
+bool vbus_lane_looked(const struct vbus_lane *lane);
+bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs, bool bulk);
+void vbus_lane_end_hold(struct vbus_lane *lane);
+void vbus_lane_hold_init(struct vbus_lane *lane);
+void vbus_lane_hold_stop(struct vbus_lane *lane);
 
 /* queue.c */
 int vbus_queue_add(struct vbus_device *dev, const struct vbus_shm_req *req);

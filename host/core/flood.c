@@ -44,7 +44,8 @@ void vbus_queue_pay(struct vbus_queue *q)
 	spin_lock_irqsave(&lane->push_lock, flags);
 	lane->stats.batches++;
 	spin_unlock_irqrestore(&lane->push_lock, flags);
-	vbus_queue_signal(q);
+	/* it has waited already, if the guest sleeps */
+	vbus_lane_signal(lane, q->signal);
 }
 EXPORT_SYMBOL_GPL(vbus_queue_pay);
 

@@ -422,7 +422,7 @@ int vbus_lane_init(struct vbus_lane *lane, struct vbus_bus *bus,
 	init_waitqueue_head(&lane->idle);
 	init_irq_work(&lane->kick, vbus_lane_kick);
 	INIT_WORK(&lane->serve, vbus_lane_serve);
-	vbus_lane_moderate_init(lane);
+	vbus_lane_hold_init(lane);
 	vbus_lane_rank(lane);
 	lane->worker = kthread_create(vbus_lane_worker, lane, "vbus/%s/%u",
 				      bus->name, index);

@@ -34,10 +34,11 @@ void vbus_lane_raise(struct vbus_lane *lane)
  * @sig:	signal id, smaller than the slots of the session
  * @usecs:	how long its interrupt may be held back, 0: as long as the lane's
  *		moderation says
+ * @bulk:	it tells of a big frame, which others are likely to follow
  *
  * Bottom halves are off.  Nothing happens on a lane that is not live.
  */
-void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs)
+void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs, bool bulk)
 {
 	enum vbus_evq_push result;
 	unsigned long flags;
@@ -51,7 +52,7 @@ void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs)
 	lane->stats.signals++;
 	if (result == VBUS_EVQ_SIGNAL ||
 	    (result == VBUS_EVQ_QUEUED && lane->held && !vbus_lane_looked(lane)))
-		result = vbus_lane_hold(lane, usecs) ? VBUS_EVQ_QUEUED :
+		result = vbus_lane_hold(lane, usecs, bulk) ? VBUS_EVQ_QUEUED :
 						       VBUS_EVQ_SIGNAL;
 	if (result == VBUS_EVQ_SIGNAL && vbus_lane_outranked(lane))
 		result = VBUS_EVQ_QUEUED;
@@ -77,6 +78,6 @@ EXPORT_SYMBOL_GPL(vbus_lane_signal_coalesced);
  */
 void vbus_lane_signal(struct vbus_lane *lane, u32 sig)
 {
-	vbus_lane_signal_coalesced(lane, sig, 0);
+	vbus_lane_signal_coalesced(lane, sig, 0, false);
 }
 EXPORT_SYMBOL_GPL(vbus_lane_signal);

@@ -145,6 +145,7 @@ struct vbus_lane_stats {
  * @rt_used:	CPU time of the worker then
  * @rt_now:	the worker is in the real-time class
  * @held:	an interrupt is held back; under @push_lock
+ * @held_asleep: ... from a guest that sleeps, and a small frame ends that
  * @held_at:	local_clock() when that began
  * @hold_until:	... and no longer than to this local_clock()
  * @timer_at:	local_clock() when @hold is due, if it is queued
@@ -185,6 +186,7 @@ struct vbus_lane {
 	u64 rt_used;
 	bool rt_now;
 	bool held;
+	bool held_asleep;
 	u64 held_at;
 	u64 hold_until;
 	u64 timer_at;
@@ -201,7 +203,7 @@ struct vbus_lane {
 void vbus_lane_doorbell(struct vbus_lane *lane);
 void vbus_lane_wake(struct vbus_lane *lane, u32 sig);
 void vbus_lane_signal(struct vbus_lane *lane, u32 sig);
-void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs);
+void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs, bool bulk);
 
 /* ------------------------------------------------------------- priority.c */
 
@@ -243,6 +245,7 @@ struct vbus_queue_ops {
  * @hold_units:	... and how many units (the class's) may wait, 0: any number
  * @units:	units of the present hold; serialised like @comp
  * @hold_seq:	which hold that is
+ * @bulk:	the last frame for the guest was a big one; serialised like @comp
  * @flood:	signals of a flood that came in a row; serialised like @comp, like the
  *		next five
  * @signal_at:	local_clock() of the last signal
@@ -273,6 +276,7 @@ struct vbus_queue {
 	u32 hold_units;
 	u32 units;
 	u64 hold_seq;
+	bool bulk;
 	u32 flood;
 	u64 signal_at;
 	u32 fresh;
@@ -287,6 +291,7 @@ struct vbus_queue {
 };
 
 void vbus_queue_coalesce(struct vbus_queue *q, u32 usecs, u32 units);
+void vbus_queue_note_bulk(struct vbus_queue *q, u32 bytes);
 void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units);
 void vbus_queue_pay(struct vbus_queue *q);
 
@@ -299,7 +304,8 @@ void vbus_queue_pay(struct vbus_queue *q);
  */
 static inline void vbus_queue_signal(struct vbus_queue *q)
 {
-	vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us));
+	vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us),
+				   READ_ONCE(q->bulk));
 }
 
 /**

@@ -294,7 +294,7 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	}
 	pair->fresh++;
 	venet_count(&pair->rx_stats, 1, skb->len);
-	vbus_lane_note_bulk(q->lane, skb->len);
+	vbus_queue_note_bulk(q, skb->len);
 	if (!netdev_xmit_more() || netif_xmit_stopped(txq))
 		venet_rx_publish(q);
 	dev_consume_skb_any(skb);

@@ -174,6 +174,17 @@ watch ping -c 20 -i 0.05 -W 20 $G4
 note "an interrupt costs $(interrupt_us) us; holds of pings: $(awk '{ print $1 }' /tmp/holds | sort -n | uniq -c | tr -s ' \n' ' ')"
 is "$(above $(($(interrupt_us) * 4 + 100)))" 0 "hold_us: the interrupt of a ping is not held back for longer than it costs"
 is "$(($(wc -l </tmp/holds) <= 10))" 1 "hold_us: a guest that sleeps is interrupted at once"
+ip link set v0 mtu 65535
+ip -n g link set "$nic" mtu 65535
+watch ping -c 20 -i 0.05 -W 20 -M "do" -s 20000 $G4
+like "$(</tmp/watched)" ' 0% packet loss' "hold_us: every big ping is answered"
+raised=$(awk '$1 == 10000 && $3 ~ /raised/ { print $2 }' /tmp/holds | sort -n)
+note "big pings: $(echo "$raised" | wc -l) interrupts are held for" $raised us
+is "$(($(echo "$raised" | wc -l) >= 15))" 1 "hold_us: one for a big packet waits for others, though the guest sleeps"
+is "$(($(echo "$raised" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }') <= 2 * $(interrupt_us) + MEDIAN_US))" 1 \
+	"hold_us: ... while none comes, for as long as waking it up costs"
+ip -n g link set "$nic" mtu 1500
+ip link set v0 mtu 1500
 echo 0 >$CFS/buses/l0/hold_us
 
 # ------------------------------------------------------------------ rx-usecs
