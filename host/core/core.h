@@ -75,6 +75,7 @@ int vbus_queue_map(struct vbus_queue *q, const struct vbus_mem *mem);
 void vbus_queue_unmap(struct vbus_queue *q);
 
 /* flood.c */
+void vbus_queue_pay(struct vbus_queue *q);
 void vbus_queue_flood_init(struct vbus_queue *q);
 void vbus_queue_flood_stop(struct vbus_queue *q);
 

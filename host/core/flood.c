@@ -30,8 +30,7 @@
  * vbus_queue_pay() - a signal that waits for company, if there is one, waits no longer
  * @q:		queue; its lane is live, or nothing happens
  *
- * Bottom halves are off.  For a queue on which nothing is going to be published until
- * the guest acts; else vbus_queue_tell() sees to it.
+ * Bottom halves are off.
  */
 void vbus_queue_pay(struct vbus_queue *q)
 {
@@ -47,7 +46,6 @@ void vbus_queue_pay(struct vbus_queue *q)
 	/* it has waited already, if the guest sleeps */
 	vbus_lane_signal(lane, q->signal);
 }
-EXPORT_SYMBOL_GPL(vbus_queue_pay);
 
 /* Softirq.  What it was set for may be paid already. */
 static enum hrtimer_restart vbus_queue_due(struct hrtimer *timer)
@@ -133,7 +131,8 @@ void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units)
 	if (due && vbus_queue_flooded(q))
 		vbus_queue_owe(q, units);
 	else if (due)
-		vbus_queue_signal(q);
+		vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us),
+					   q->big && !q->small);
 	/* bottom halves may be off, and keep the timer from running, for far longer */
 	if (READ_ONCE(q->owed) &&
 	    (q->owed_units >= q->comp.size / VBUS_FLOOD_RING ||
@@ -141,6 +140,8 @@ void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units)
 		vbus_queue_pay(q);
 	if (READ_ONCE(q->hold_units) && units)
 		vbus_queue_count(q, units);
+	q->big = false;
+	q->small = false;
 }
 EXPORT_SYMBOL_GPL(vbus_queue_tell);
 

@@ -7,9 +7,9 @@
  * bus->hold_us; else for no longer than an interrupt costs the two sides here, so that
  * the delay is never more than what it may save.
  *
- * From a guest that sleeps only if it is to be told of a big frame, and as long as big
- * frames follow each other within what waking it up costs, for bus->hold_us at most; a
- * small frame ends it.  Else the guest takes a stream as fast as it comes, frame by
+ * From a guest that sleeps only if it is to be told of big frames, and as long as more
+ * follow each other within what waking it up costs, for bus->hold_us at most; a small
+ * frame ends it, and a full ring.  Else the guest takes a stream as fast as it comes, frame by
  * frame, and acknowledges it as often, of which each time costs the sender's CPU more
  * than to copy the frame.
  *
@@ -98,7 +98,7 @@ bool vbus_lane_looked(const struct vbus_lane *lane)
 bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs, bool bulk)
 {
 	u64 ns = (u64)usecs * NSEC_PER_USEC;
-	u64 most = vbus_lane_hold_most(lane), until;
+	u64 most = vbus_lane_hold_most(lane), until, limit;
 	bool asleep = false;
 
 	lockdep_assert_held(&lane->push_lock);
@@ -116,6 +116,9 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs, bool bulk)
 		lane->stats.hold_saved++;
 		vbus_lane_unhold(lane, false);
 	}
+	/* how far vbus_lane_prolong() may go: the least patient one decides that, too */
+	limit = asleep ? until - ns + most : until;
+	lane->hold_limit = lane->held ? min(lane->hold_limit, limit) : limit;
 	if (lane->held && until >= lane->hold_until)
 		return true;
 	WRITE_ONCE(lane->hold_until, until);
@@ -187,16 +190,20 @@ static enum hrtimer_restart vbus_lane_hold_expired(struct hrtimer *timer)
 	return again;
 }
 
-/* A big frame comes to a guest that sleeps: others may follow. */
+/*
+ * A big frame comes to a guest that sleeps: others may follow.  If it comes too late the
+ * timer, or vbus_lane_note_bulk(), ends the hold.
+ */
 static void vbus_lane_prolong(struct vbus_lane *lane)
 {
 	unsigned long flags;
+	u64 now;
 
 	spin_lock_irqsave(&lane->push_lock, flags);
-	if (lane->held_asleep)
+	now = local_clock();
+	if (lane->held_asleep && now <= lane->hold_until)
 		WRITE_ONCE(lane->hold_until,
-			   min(local_clock() + vbus_lane_sleep_cost(lane),
-			       lane->held_at + vbus_lane_hold_most(lane)));
+			   min(now + vbus_lane_sleep_cost(lane), lane->hold_limit));
 	spin_unlock_irqrestore(&lane->push_lock, flags);
 }
 
@@ -210,11 +217,15 @@ static void vbus_lane_prolong(struct vbus_lane *lane)
 void vbus_queue_note_bulk(struct vbus_queue *q, u32 bytes)
 {
 	struct vbus_lane *lane = q->lane;
+	bool big = bytes >= READ_ONCE(lane->bus->bulk_bytes);
 
-	WRITE_ONCE(q->bulk, bytes >= READ_ONCE(lane->bus->bulk_bytes));
+	if (big)
+		q->big = true;
+	else
+		q->small = true;
 	if (READ_ONCE(lane->held_asleep)) {
 		/* somebody may wait for a small one, behind big ones that can */
-		if (q->bulk)
+		if (big)
 			vbus_lane_prolong(lane);
 		else
 			vbus_lane_end_hold(lane);
@@ -222,6 +233,21 @@ void vbus_queue_note_bulk(struct vbus_queue *q, u32 bytes)
 	vbus_lane_note_bulk(lane, bytes);
 }
 EXPORT_SYMBOL_GPL(vbus_queue_note_bulk);
+
+/**
+ * vbus_queue_hurry() - nothing more comes until the guest acts
+ * @q:		queue; its lane is live, or nothing happens
+ *
+ * Bottom halves are off; serialised like the completion ring.  What waits for company
+ * does so no longer.
+ */
+void vbus_queue_hurry(struct vbus_queue *q)
+{
+	vbus_queue_pay(q);
+	if (READ_ONCE(q->lane->held_asleep))
+		vbus_lane_end_hold(q->lane);
+}
+EXPORT_SYMBOL_GPL(vbus_queue_hurry);
 
 void vbus_lane_hold_init(struct vbus_lane *lane)
 {

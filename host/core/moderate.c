@@ -24,9 +24,10 @@
  * Interrupts are held back, too (hold.c), and floods to the guest told of in batches
  * (flood.c).
  *
- * Nothing of that on a lane above priority 0: whoever gives a device a priority asks
- * for latency, and a wait in the wrong moment costs a request more than bulk data on
- * such a lane would gain.
+ * Nothing of that on a lane above priority 0, but what the guest asks for itself
+ * (vbus_queue_coalesce()): whoever gives a device a priority asks for latency, and a
+ * wait in the wrong moment costs a request more than bulk data on such a lane would
+ * gain.
  *
  * Locking: @bulk_until is a hint and needs none; the rest belongs to the lane's owner,
  * of which others read two for that hint.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Signals to the guest: pushed into the lane's event queue, and an interrupt raised
- * unless it can wait (moderate.c), or the guest's CPU does better things (priority.c).
+ * unless it can wait (hold.c), or the guest's CPU does better things (priority.c).
  *
  * Locking: @push_lock protects @h2g and the counters of signals; the interrupt is
  * raised without it.

@@ -148,6 +148,7 @@ struct vbus_lane_stats {
  * @held_asleep: ... from a guest that sleeps, and a small frame ends that
  * @held_at:	local_clock() when that began
  * @hold_until:	... and no longer than to this local_clock()
+ * @hold_limit:	... and this, if it is prolonged
  * @timer_at:	local_clock() when @hold is due, if it is queued
  * @hold:	ends that
  */
@@ -189,6 +190,7 @@ struct vbus_lane {
 	bool held_asleep;
 	u64 held_at;
 	u64 hold_until;
+	u64 hold_limit;
 	u64 timer_at;
 	struct hrtimer hold;
 	struct vbus_lane_stats stats;
@@ -213,6 +215,11 @@ unsigned int vbus_bus_levels(const struct vbus_bus *bus);
 
 void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes);
 void vbus_lane_share_bulk(struct vbus_lane *lane, const struct vbus_lane *other);
+
+/* ----------------------------------------------------------------- hold.c */
+
+void vbus_queue_note_bulk(struct vbus_queue *q, u32 bytes);
+void vbus_queue_hurry(struct vbus_queue *q);
 
 /* ---------------------------------------------------------------- queue.c */
 
@@ -245,7 +252,9 @@ struct vbus_queue_ops {
  * @hold_units:	... and how many units (the class's) may wait, 0: any number
  * @units:	units of the present hold; serialised like @comp
  * @hold_seq:	which hold that is
- * @bulk:	the last frame for the guest was a big one; serialised like @comp
+ * @big:	a big frame for the guest is about to be published; serialised like
+ *		@comp, like the next
+ * @small:	a small one is
  * @flood:	signals of a flood that came in a row; serialised like @comp, like the
  *		next five
  * @signal_at:	local_clock() of the last signal
@@ -276,7 +285,8 @@ struct vbus_queue {
 	u32 hold_units;
 	u32 units;
 	u64 hold_seq;
-	bool bulk;
+	bool big;
+	bool small;
 	u32 flood;
 	u64 signal_at;
 	u32 fresh;
@@ -291,9 +301,7 @@ struct vbus_queue {
 };
 
 void vbus_queue_coalesce(struct vbus_queue *q, u32 usecs, u32 units);
-void vbus_queue_note_bulk(struct vbus_queue *q, u32 bytes);
 void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units);
-void vbus_queue_pay(struct vbus_queue *q);
 
 /**
  * vbus_queue_signal() - tell the guest that there are completions
@@ -304,8 +312,7 @@ void vbus_queue_pay(struct vbus_queue *q);
  */
 static inline void vbus_queue_signal(struct vbus_queue *q)
 {
-	vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us),
-				   READ_ONCE(q->bulk));
+	vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us), false);
 }
 
 /**

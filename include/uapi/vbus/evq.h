@@ -38,7 +38,8 @@
  *            may say so in @awake before it arms: it will look at the next word
  *            once more before that CPU sleeps.  A producer whose entry is due may
  *            then keep the signal back, for a time that the producer bounds by
- *            itself.  Before it sleeps, an armed consumer stores 0 to @awake,
+ *            itself.  It may do so as well if more entries are likely to follow at
+ *            once.  Before it sleeps, an armed consumer stores 0 to @awake,
  *            executes a full barrier (T, pairs with C) and looks at the next word
  *            as it did when it armed.
  *   cost     The producer may say in @hint what raising the interrupt or
@@ -69,8 +70,8 @@
  * @active:	consumer line, h2g only.  One more than the number of the
  *		active-priority word (bus.h) that may keep the queue's interrupt
  *		from being raised; 0: none
- * @awake:	consumer line.  0: raise the signal at once if it is due; else the
- *		consumer looks by itself before it sleeps
+ * @awake:	consumer line.  0: the consumer sleeps until it is signalled; else it
+ *		looks by itself before it sleeps
  * @pad1:	zero
  * @slot:	event words, written by the producer only
  *
