@@ -294,7 +294,7 @@ class Guest:
                              else e)
         finally:
             client.kill()
-        if early:
+        if early and self.alive():
             # here it takes longer than thought to see a load begin: next time
             Guest.outlast += 3
         if early or client.returncode:
