@@ -74,7 +74,7 @@ static u64 vbus_bus_said(const struct vbus_bus *bus)
 static bool vbus_queue_flooded(struct vbus_queue *q)
 {
 	struct vbus_lane *lane = q->lane;
-	u64 hold = READ_ONCE(lane->bus->hold_us) * (u64)NSEC_PER_USEC;
+	u64 hold = vbus_lane_hold_most(lane);
 	u64 said = vbus_bus_said(lane->bus);
 	u64 now = local_clock(), since = now - q->signal_at;
 	/* the owner moves on meanwhile: what it has not taken yet is a hint */
@@ -102,7 +102,7 @@ static bool vbus_queue_flooded(struct vbus_queue *q)
 /* Tell the guest later. */
 static void vbus_queue_owe(struct vbus_queue *q, u32 units)
 {
-	u64 ns = READ_ONCE(q->dev->bus->hold_us) * (u64)NSEC_PER_USEC;
+	u64 ns = vbus_lane_hold_most(q->lane);
 
 	/*
 	 * U: xchg() is a full barrier.  It orders what was published before the debt;
@@ -131,8 +131,7 @@ void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units)
 	if (due && vbus_queue_flooded(q))
 		vbus_queue_owe(q, units);
 	else if (due)
-		vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us),
-					   q->big && !q->small);
+		vbus_queue_signal(q, q->big && !q->small);
 	/* bottom halves may be off, and keep the timer from running, for far longer */
 	if (READ_ONCE(q->owed) &&
 	    (q->owed_units >= q->comp.size / VBUS_FLOOD_RING ||

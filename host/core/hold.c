@@ -9,9 +9,9 @@
  *
  * From a guest that sleeps only if it is to be told of big frames, and as long as more
  * follow each other within what waking it up costs, for bus->hold_us at most; a small
- * frame ends it, and a full ring.  Else the guest takes a stream as fast as it comes, frame by
- * frame, and acknowledges it as often, of which each time costs the sender's CPU more
- * than to copy the frame.
+ * frame ends it, and a full ring.  Else the guest takes a stream as fast as it comes,
+ * frame by frame, and acknowledges it as often, of which each time costs the sender's
+ * CPU more than to copy the frame.
  *
  * The guest may ask for more: a queue may have a time, and a number of units, that its
  * interrupts are held back for (vbus_queue_coalesce()).
@@ -37,8 +37,11 @@ static u64 vbus_lane_sleep_cost(const struct vbus_lane *lane)
 	return VBUS_SLEEP_INTERRUPTS * vbus_lane_interrupt_cost(lane);
 }
 
-/* For how long anything is held back that the guest has not asked for, ns. */
-static u64 vbus_lane_hold_most(const struct vbus_lane *lane)
+/**
+ * vbus_lane_hold_most() - for how long the bus lets anything wait by itself, ns
+ * @lane:	lane
+ */
+u64 vbus_lane_hold_most(const struct vbus_lane *lane)
 {
 	return READ_ONCE(lane->bus->hold_us) * (u64)NSEC_PER_USEC;
 }

@@ -387,6 +387,7 @@ void vbus_lane_unmap(struct vbus_lane *lane)
 	synchronize_rcu();
 	irq_work_sync(&lane->kick);
 	cancel_work_sync(&lane->serve);
+	vbus_lane_hold_stop(lane);
 	vbus_lane_moderate_stop(lane);
 	vbus_unmap(&lane->map[0]);
 	vbus_unmap(&lane->map[1]);

@@ -309,10 +309,9 @@ void vbus_lane_raised(struct vbus_lane *lane, u64 ns)
 	spin_unlock_irqrestore(&lane->push_lock, flags);
 }
 
-/* The lane is paused and not live any more; nothing is held afterwards. */
+/* The lane is paused and not live any more. */
 void vbus_lane_moderate_stop(struct vbus_lane *lane)
 {
-	vbus_lane_hold_stop(lane);
 	lane->bulk_until = 0;
 	lane->flood = 0;
 }

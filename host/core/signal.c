@@ -53,7 +53,7 @@ void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs, bool
 	if (result == VBUS_EVQ_SIGNAL ||
 	    (result == VBUS_EVQ_QUEUED && lane->held && !vbus_lane_looked(lane)))
 		result = vbus_lane_hold(lane, usecs, bulk) ? VBUS_EVQ_QUEUED :
-						       VBUS_EVQ_SIGNAL;
+							     VBUS_EVQ_SIGNAL;
 	if (result == VBUS_EVQ_SIGNAL && vbus_lane_outranked(lane))
 		result = VBUS_EVQ_QUEUED;
 	if (result == VBUS_EVQ_SIGNAL)

@@ -305,14 +305,15 @@ void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units);
 
 /**
  * vbus_queue_signal() - tell the guest that there are completions
- * @q:	queue; its lane is live
+ * @q:		queue; its lane is live
+ * @bulk:	they are of big frames, which others are likely to follow
  *
  * Bottom halves are off.  Call it when vbus_ioq_publish() on @q->comp returned
  * true.
  */
-static inline void vbus_queue_signal(struct vbus_queue *q)
+static inline void vbus_queue_signal(struct vbus_queue *q, bool bulk)
 {
-	vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us), false);
+	vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us), bulk);
 }
 
 /**

@@ -71,6 +71,12 @@ holds()
 	grep -cE "^($1) " /tmp/holds
 }
 
+# middle: the median of the numbers in stdin
+middle()
+{
+	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] + 0 }'
+}
+
 # longest, median: beyond their limit, microseconds
 longest()
 {
@@ -79,7 +85,7 @@ longest()
 
 median()
 {
-	awk '{ print $2 - $1 }' /tmp/holds | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] + 0 }'
+	awk '{ print $2 - $1 }' /tmp/holds | middle
 }
 
 # above US: how many of another, larger limit
@@ -107,8 +113,8 @@ bounded()
 # rtt: the median round trip of a few pings from the host's end, microseconds
 rtt()
 {
-	ping -c 15 -i 0.05 -W 20 $G4 | sed -n 's/.* time=\([0-9.]*\) ms$/\1/p' | sort -n |
-		awk '{ v[NR] = $1 } END { print int(v[int((NR + 1) / 2)] * 1000) }'
+	ping -c 15 -i 0.05 -W 20 $G4 | sed -n 's/.* time=\([0-9.]*\) ms$/\1/p' |
+		awk '{ print int($1 * 1000) }' | middle
 }
 
 load_host
@@ -181,7 +187,7 @@ like "$(</tmp/watched)" ' 0% packet loss' "hold_us: every big ping is answered"
 raised=$(awk '$1 == 10000 && $3 ~ /raised/ { print $2 }' /tmp/holds | sort -n)
 note "big pings: $(echo "$raised" | wc -l) interrupts are held for" $raised us
 is "$(($(echo "$raised" | wc -l) >= 15))" 1 "hold_us: one for a big packet waits for others, though the guest sleeps"
-is "$(($(echo "$raised" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }') <= 2 * $(interrupt_us) + MEDIAN_US))" 1 \
+is "$(($(echo "$raised" | middle) <= 2 * $(interrupt_us) + MEDIAN_US))" 1 \
 	"hold_us: ... while none comes, for as long as waking it up costs"
 ip -n g link set "$nic" mtu 1500
 ip link set v0 mtu 1500
