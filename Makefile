@@ -21,7 +21,7 @@ lab_run := $(SUDO) lab/run --log build/log
 twice = $(1) || { s=$$?; [ $$s -eq 125 ] || [ $$s -eq 124 ] || exit $$s; \
 	echo "L1 was lost, which is said above: once more with a new one" >&2; $(1); }
 
-.PHONY: all deps root modules user bench-tools guests shell demo unit check bench bench-quick ring-cost clean
+.PHONY: all deps root modules user bench-tools guests shell demo unit test-programs check bench bench-quick ring-cost clean
 all: modules user
 
 # What the tests need beside what the lab needs.
@@ -66,7 +66,14 @@ ring-cost:
 unit: deps
 	@tests/run unit
 
-check: deps modules user bench-tools guests
+# What the lab's tests run beside what users do; each of them makes it, too, but an
+# error in it shows at once here.
+test-programs: modules
+	@$(in_root) make -s -C tests/lab O=../../build/tests/lab
+	@$(in_root) tests/lab/modules/build
+	@$(in_root) tests/lab/modules/build-call
+
+check: deps modules user bench-tools guests test-programs
 	@tests/run
 
 clean:
