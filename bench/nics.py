@@ -41,15 +41,16 @@ class Nics:
 
 class Venet(Nics):
     """All NICs are devices of one bus; its attributes may be given, and the
-    priority of each NIC."""
+    priority of each NIC.  @preempt: its workers push others aside."""
     name = "venet"
 
     def __init__(self, n=1, pairs=1, lanes=1, name="venet", nic_priority=(),
-                 guest_spin_us=None, first=0, zerocopy_bytes=None, **attributes):
+                 guest_spin_us=None, first=0, zerocopy_bytes=None, preempt=False,
+                 **attributes):
         super().__init__(n, first)
         self.nic_priority = list(nic_priority) + [0] * (n - len(nic_priority))
         self.name = name
-        self.guest_spin_us = guest_spin_us
+        self.guest_spin_us, self.preempt = guest_spin_us, preempt
         self.how = " ".join("%s=%s" % kv for kv in (
             ("lanes", lanes), ("pairs", pairs),
             ("guest spin_us", "default" if guest_spin_us is None else
@@ -57,7 +58,8 @@ class Venet(Nics):
             *([] if zerocopy_bytes is None else
               [("zerocopy_bytes", zerocopy_bytes)]),
             *([("priorities of the NICs", nic_priority)] if nic_priority else
-              [])))
+              []),
+            *([("workers", "SCHED_OTHER")] if preempt else [])))
         # the kernel's names of the worker threads are short
         self.bus, self.pairs, self.lanes = "b%d" % first, pairs, lanes
         self.device_attributes = [] if zerocopy_bytes is None else [
@@ -84,6 +86,9 @@ class Venet(Nics):
         if self.guest_spin_us is not None:
             guest.l2("echo %d >/sys/bus/vbus/devices/vbus0/spin_us" %
                      self.guest_spin_us)
+        if self.preempt:
+            for tid in self.own_threads():
+                sh("chrt", "--other", "--pid", "0", str(tid))
 
     def qemu_args(self):
         address = read("%s/buses/%s/address" % (CONFIGFS, self.bus)).strip()

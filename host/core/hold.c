@@ -130,7 +130,8 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs, bool bulk)
 		WRITE_ONCE(lane->stats.held, lane->stats.held + 1);
 		WRITE_ONCE(lane->held, true);
 		lane->held_at = until - ns;
-		trace_vbus_hold(lane, (asleep ? most : ns) / NSEC_PER_USEC);
+		trace_vbus_hold(lane, (asleep ? most : ns) / NSEC_PER_USEC,
+				asleep);
 	}
 	/* a timer that is early sets itself anew */
 	if (!hrtimer_is_queued(&lane->hold) || until < lane->timer_at) {

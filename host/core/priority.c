@@ -2,12 +2,15 @@
 /*
  * Priorities of lanes: who gives way to whom, on the host and in the guest.
  *
- *  - A worker's nice level falls with the priority of its lane.  From
- *    VBUS_RT_PRIORITY on it is a real-time thread, if the administrator allows
- *    it (bus->rt).  A guest decides how much work there is, so no more than
- *    about half of a CPU is given away like that: what the worker uses is a debt
- *    that time pays back at half the rate, and while the debt is too high it is
- *    a thread like others.  It never spins.
+ *  - A worker of priority 0 is a batch thread: when it wakes up it does not push
+ *    aside whoever has the CPU, who mostly sends to the guest, or receives from it;
+ *    what it takes later it takes together.  If the CPU is free it runs at once.
+ *  - A worker above that does push others aside, and its nice level falls with the
+ *    priority of its lane.  From VBUS_RT_PRIORITY on it is a real-time thread, if the
+ *    administrator allows it (bus->rt).  A guest decides how much work there is, so no
+ *    more than about half of a CPU is given away like that: what the worker uses is a
+ *    debt that time pays back at half the rate, and while the debt is too high it is a
+ *    thread like others.  It never spins.
  *  - A lane that is being served gives way, after the queue whose turn it is,
  *    when a doorbell of a higher lane of its bus waits to be answered.
  *  - The interrupt of a lane is not raised while the guest's CPU is busy with
@@ -63,8 +66,13 @@ void vbus_lane_rank(struct vbus_lane *lane)
 static void vbus_lane_set_normal(struct vbus_lane *lane,
 				 struct task_struct *worker)
 {
+	const struct sched_attr attr = {
+		.sched_policy = lane->priority ? SCHED_NORMAL : SCHED_BATCH,
+		.sched_nice = -VBUS_NICE_STEP * (int)lane->priority,
+	};
+
 	lane->rt_now = false;
-	sched_set_normal(worker, -VBUS_NICE_STEP * (int)lane->priority);
+	sched_setattr_nocheck(worker, &attr);
 }
 
 static void vbus_lane_set_rt(struct vbus_lane *lane, struct task_struct *worker)
@@ -84,7 +92,7 @@ void vbus_lane_rank_worker(struct vbus_lane *lane)
 {
 	if (lane->rt)
 		vbus_lane_set_rt(lane, lane->worker);
-	else if (lane->priority)
+	else
 		vbus_lane_set_normal(lane, lane->worker);
 }
 

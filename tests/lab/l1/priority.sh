@@ -150,12 +150,13 @@ gives EBUSY "bus: priorities of a live bus" write "$b/b0/priorities" "0"
 gives EBUSY "bus: rt of a live bus" write "$b/b0/rt" 0
 is "$(cat "$b/b0/priorities") $(cat "$b/b0/rt")" "0 3 4 7 1" "bus: they read the same when live"
 
-# class and nice level of the worker of a lane: "OTHER 0"
+# class, nice level and real-time priority of the worker of a lane: "TS 0 -"
 class()
 {
 	ps -eo comm,policy,nice,rtprio | awk -v c="vbus/$1/$2" '$1 == c { print $2, $3, $4 }'
 }
-is "$(class b0 0), $(class b0 1)" "TS 0 -, TS -6 -" "workers below the threshold have a nice level"
+is "$(class b0 0)" "B 0 0" "the worker of priority 0 is a batch thread"
+is "$(class b0 1)" "TS -6 -" "one above it, below the threshold, has a nice level"
 is "$(class b0 2), $(class b0 3)" "FF - 1, FF - 50" "rt: those above it are real-time threads"
 gives OK "bus: disable" write "$b/b0/enable" 0
 gives OK "bus: rt off" write "$b/b0/rt" 0
