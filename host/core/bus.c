@@ -112,12 +112,14 @@ struct vbus_bus *vbus_bus_alloc(const char *name)
 	bus->hold_us = VBUS_HOLD_US;
 	bus->bulk_bytes = VBUS_BULK_BYTES;
 	mutex_init(&bus->lock);
+	mutex_init(&bus->owner_lock);
 	return bus;
 }
 
 /* The bus is not enabled and nothing is plugged in. */
 void vbus_bus_free(struct vbus_bus *bus)
 {
+	mutex_destroy(&bus->owner_lock);
 	mutex_destroy(&bus->lock);
 	free_cpumask_var(bus->cpus);
 	kvfree(bus);
@@ -245,9 +247,11 @@ int vbus_bus_set_cpus(struct vbus_bus *bus, const struct cpumask *cpus)
 	lockdep_assert_held(&vbus_config_lock);
 	if (!cpumask_intersects(cpus, cpu_online_mask))
 		return -EINVAL;
+	mutex_lock(&bus->owner_lock);
 	cpumask_copy(bus->cpus, cpus);
 	for (i = 0; bus->lane && i < bus->lanes; i++)
 		vbus_lane_place_worker(&bus->lane[i]);
+	mutex_unlock(&bus->owner_lock);
 	return 0;
 }
 

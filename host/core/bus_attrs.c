@@ -246,18 +246,18 @@ CONFIGFS_ATTR_RO(vbus_bus_, address);
 static ssize_t vbus_bus_state_show(struct config_item *item, char *page)
 {
 	struct vbus_bus *bus = to_vbus_bus(item);
-	const char *state = "inert";
+	const char *state;
 
 	mutex_lock(&vbus_config_lock);
+	state = bus->enabled ? "enabled" : "inert";
+	mutex_unlock(&vbus_config_lock);
+	/* not inside: it may be held for as long as the guest's cgroup lets a worker wait */
 	mutex_lock(&bus->lock);
 	if (bus->running)
 		state = "attached";
 	else if (bus->session)
 		state = "suspended";
-	else if (bus->enabled)
-		state = "enabled";
 	mutex_unlock(&bus->lock);
-	mutex_unlock(&vbus_config_lock);
 	return sysfs_emit(page, "%s\n", state);
 }
 

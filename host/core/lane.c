@@ -401,7 +401,7 @@ void vbus_lane_unmap(struct vbus_lane *lane)
  */
 void vbus_lane_place_worker(struct vbus_lane *lane)
 {
-	lockdep_assert_held(&vbus_config_lock);
+	lockdep_assert_held(&lane->bus->owner_lock);
 	set_cpus_allowed_ptr(lane->worker, lane->bus->cpus);
 }
 
@@ -430,7 +430,9 @@ int vbus_lane_init(struct vbus_lane *lane, struct vbus_bus *bus,
 	if (IS_ERR(lane->worker))
 		return PTR_ERR(lane->worker);
 	vbus_lane_rank_worker(lane);
+	mutex_lock(&bus->owner_lock);
 	vbus_lane_place_worker(lane);
+	mutex_unlock(&bus->owner_lock);
 	wake_up_process(lane->worker);
 	return 0;
 }

@@ -5,6 +5,10 @@
  * As vhost does, the workers join all cgroups of that process, so that its limits
  * of CPU time and its cpuset hold for what is done in its name.  What the
  * administrator said of their CPUs (bus->cpus) goes before the cpuset.
+ *
+ * Locking: bus->owner_lock.  Not vbus_config_lock: a VMM that comes or goes must not
+ * wait for what the administrator does to another bus, which may itself wait for that
+ * VMM (vdpa_register_device() does, while a program keeps a device open that is to go).
  */
 #define pr_fmt(fmt) "vbus: " fmt
 
@@ -19,7 +23,7 @@ static int vbus_workers_join(struct vbus_bus *bus, struct task_struct *whose)
 	unsigned int i;
 	int err = 0;
 
-	lockdep_assert_held(&vbus_config_lock);
+	lockdep_assert_held(&bus->owner_lock);
 	for (i = 0; !err && i < bus->lanes; i++)
 		err = cgroup_attach_task_all(whose, bus->lane[i].worker);
 	/* the cpuset has decided where they run, if nobody else has */
@@ -34,7 +38,7 @@ static int vbus_workers_join(struct vbus_bus *bus, struct task_struct *whose)
  * @bus:	enabled
  *
  * Its workers join the caller's cgroups, unless the bus says that the host pays.
- * Process context, no lock of the bus is held.  May be called again.
+ * Process context; vbus_config_lock and bus->lock are not held.  May be called again.
  *
  * Return: 0, or what the cgroups said: the workers are the host's still.
  */
@@ -42,7 +46,7 @@ int vbus_bus_adopt(struct vbus_bus *bus)
 {
 	int err = 0;
 
-	mutex_lock(&vbus_config_lock);
+	mutex_lock(&bus->owner_lock);
 	if (bus->cgroup && !bus->adopted) {
 		err = vbus_workers_join(bus, current);
 		if (err)
@@ -50,7 +54,7 @@ int vbus_bus_adopt(struct vbus_bus *bus)
 		else
 			bus->adopted = true;
 	}
-	mutex_unlock(&vbus_config_lock);
+	mutex_unlock(&bus->owner_lock);
 	return err;
 }
 EXPORT_SYMBOL_GPL(vbus_bus_adopt);
@@ -64,11 +68,11 @@ EXPORT_SYMBOL_GPL(vbus_bus_adopt);
  */
 void vbus_bus_orphan(struct vbus_bus *bus)
 {
-	mutex_lock(&vbus_config_lock);
+	mutex_lock(&bus->owner_lock);
 	if (bus->adopted && vbus_workers_join(bus, &init_task))
 		pr_warn_ratelimited("bus %s: workers stay in the cgroup of the last guest\n",
 				    bus->name);
 	bus->adopted = false;
-	mutex_unlock(&vbus_config_lock);
+	mutex_unlock(&bus->owner_lock);
 }
 EXPORT_SYMBOL_GPL(vbus_bus_orphan);

@@ -438,8 +438,10 @@ struct vbus_connector_ops {
  * @rt:		workers of high priority may be real-time threads; likewise
  * @cgroup:	workers join the cgroups of the process that uses the bus;
  *		likewise
- * @adopted:	they have; vbus_config_lock
- * @cpus:	CPUs that the workers may run on; vbus_config_lock
+ * @owner_lock:	protects the next two, and whose the workers are.  Inside of
+ *		vbus_config_lock, nothing else is taken inside
+ * @adopted:	they have joined
+ * @cpus:	CPUs that the workers may run on; vbus_config_lock, too, to change
  * @spin_us:	how long at most a worker spins for more work before it arms
  * @nap_us:	how soon it looks again after that, 0: not at all
  * @hold_us:	how long an interrupt may be held back during bulk transfers
@@ -471,6 +473,7 @@ struct vbus_bus {
 	u8 priority[VBUS_LANES_MAX];
 	bool rt;
 	bool cgroup;
+	struct mutex owner_lock;
 	bool adopted;
 	cpumask_var_t cpus;
 	unsigned int spin_us;

@@ -427,12 +427,39 @@ static const struct vdpa_config_ops vbus_vdpa_ops = {
 
 /* -------------------------------------------------------------- connector */
 
+/* Devices that are being unregistered. */
+static atomic_t vbus_vdpa_leaving = ATOMIC_INIT(0);
+/* None begins to be while one is registered. */
+static DEFINE_MUTEX(vbus_vdpa_register_lock);
+
 static void vbus_vdpa_unregister(struct work_struct *work)
 {
 	struct vbus_vdpa *v = container_of(work, struct vbus_vdpa, unregister);
 
 	vdpa_unregister_device(&v->vdpa);
+	if (atomic_dec_and_test(&vbus_vdpa_leaving))
+		wake_up_var(&vbus_vdpa_leaving);
 	complete_all(&v->unregistered);
+}
+
+/*
+ * The vDPA core has one lock for all who come and go, and vhost-vdpa keeps it until the
+ * program that has the device open closes it (vbus_vdpa_disable()).  The administrator
+ * is not to wait for that here, holding vbus_config_lock.
+ */
+static int vbus_vdpa_register(struct vbus_vdpa *v)
+{
+	int err = -EBUSY;
+
+	mutex_lock(&vbus_vdpa_register_lock);
+	if (wait_var_event_timeout(&vbus_vdpa_leaving,
+				   !atomic_read(&vbus_vdpa_leaving), HZ))
+		err = vdpa_register_device(&v->vdpa, v->bus->lanes + 1);
+	else
+		pr_warn("bus %s: cannot be enabled while a program keeps the device of a disabled bus open\n",
+			v->bus->name);
+	mutex_unlock(&vbus_vdpa_register_lock);
+	return err;
 }
 
 static int vbus_vdpa_enable(struct vbus_bus *bus)
@@ -460,7 +487,7 @@ static int vbus_vdpa_enable(struct vbus_bus *bus)
 	if (err)
 		goto err_put;
 	bus->conn_priv = v;
-	err = vdpa_register_device(&v->vdpa, bus->lanes + 1);
+	err = vbus_vdpa_register(v);
 	if (err)
 		goto err_put;
 	return 0;
@@ -490,7 +517,10 @@ static int vbus_vdpa_disable(struct vbus_bus *bus)
 		}
 		v->leaving = true;
 		get_device(&v->vdpa.dev);
+		mutex_lock(&vbus_vdpa_register_lock);
+		atomic_inc(&vbus_vdpa_leaving);
 		queue_work(system_unbound_wq, &v->unregister);
+		mutex_unlock(&vbus_vdpa_register_lock);
 	}
 	if (!wait_for_completion_timeout(&v->unregistered, HZ)) {
 		pr_info("bus %s: waiting for a program to close its device\n",

@@ -248,7 +248,22 @@ gives OK "enable the second bus" write "$b/b1/enable" 1
 gives EAGAIN "rmmod vbus_vdpa is refused while a bus is live" rmmod vbus_vdpa
 exec {hold}<>"$(attr "$b/b1/address")"
 gives EBUSY "a process that has a bus open is alone with it" open "$(attr "$b/b1/address")"
+# with no guest's driver yet, disabling that bus waits for the process: nothing else does
+kmsg_mark
+echo 0 >"$b/b1/enable" {hold}>&- &
+leaving=$!
+passes "disabling the bus waits for the process, and says so" \
+	await "its message" kmsg_has "bus b1: waiting for a program"
+mkdir "$b/b2"
+gives EBUSY "another bus cannot be enabled meanwhile" write "$b/b2/enable" 1
+logged "bus b2: cannot be enabled while a program" "the log says why"
+gives OK "anything else can be done meanwhile" write "$b/b2/lanes" 1
+gives EBUSY "nor can the bus be disabled twice at a time" write "$b/b1/enable" 0
 exec {hold}>&-
+passes "it is disabled when the process has closed it" wait "$leaving"
+gives OK "and the other one can be enabled" write "$b/b2/enable" 1
+gives OK "disable it" write "$b/b2/enable" 0
+rmdir "$b/b2"
 gives OK "disable the second bus" write "$b/b1/enable" 0
 gives OK "remove the second bus" rmdir "$b/b1"
 
