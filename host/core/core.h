@@ -49,6 +49,13 @@ void vbus_lane_breathe(struct vbus_lane *lane);
 bool vbus_lane_gives_way(const struct vbus_lane *lane);
 bool vbus_lane_outranked(struct vbus_lane *lane);
 
+/* Is there something for the lane's owner to look at?  By the owner. */
+static inline bool vbus_lane_has_work(const struct vbus_lane *lane)
+{
+	return vbus_evq_ready(&lane->g2h) ||
+	       test_bit(VBUS_LANE_WOKEN, &lane->state);
+}
+
 /* moderate.c */
 bool vbus_lane_is_bulk(const struct vbus_lane *lane);
 bool vbus_lane_wait(struct vbus_lane *lane);

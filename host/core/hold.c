@@ -157,12 +157,12 @@ void vbus_lane_end_hold(struct vbus_lane *lane)
 	if (lane->held) {
 		raise = test_bit(VBUS_LANE_LIVE, &lane->state) &&
 			vbus_evq_unconsumed(&lane->h2g);
-		if (!raise)
-			lane->stats.hold_saved++;
-		else if (vbus_lane_outranked(lane))
+		if (raise && vbus_lane_outranked(lane))
 			raise = false;
-		else
+		else if (raise)
 			lane->stats.interrupts++;
+		else if (test_bit(VBUS_LANE_LIVE, &lane->state))
+			lane->stats.hold_saved++;
 		vbus_lane_unhold(lane, raise);
 	}
 	spin_unlock_irqrestore(&lane->push_lock, flags);

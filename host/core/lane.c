@@ -157,8 +157,7 @@ static bool vbus_lane_round(struct vbus_lane *lane, int budget)
 		if (vbus_lane_gives_way(lane))
 			break;
 	}
-	return !list_empty(&lane->ready) || vbus_evq_ready(&lane->g2h) ||
-	       test_bit(VBUS_LANE_WOKEN, &lane->state);
+	return !list_empty(&lane->ready) || vbus_lane_has_work(lane);
 }
 
 /* By the owner, who found nothing to do.  Returns false if there is now. */
@@ -190,8 +189,12 @@ static void vbus_lane_serve(struct work_struct *work)
 	unsigned int rounds = 0;
 	bool bulk;
 
-	if (!vbus_lane_own(lane))
+	if (!vbus_lane_own(lane)) {
+		/* the owner may be a worker that naps; the guest's signals it sees */
+		if (test_bit(VBUS_LANE_WOKEN, &lane->state))
+			wake_up_process(lane->worker);
 		return;
+	}
 	do {
 		vbus_lane_begin_round(lane);
 		lane->stats.in_context++;
@@ -259,6 +262,14 @@ static void vbus_lane_kick(struct irq_work *work)
 		   &lane->serve);
 }
 
+/* Have somebody look at the lane.  Any context. */
+static void vbus_lane_rouse(struct vbus_lane *lane)
+{
+	set_bit(VBUS_LANE_PENDING, &lane->state);
+	if (test_bit(VBUS_LANE_LIVE, &lane->state))
+		irq_work_queue(&lane->kick);
+}
+
 /**
  * vbus_lane_doorbell() - the guest rang
  * @lane:	lane
@@ -270,9 +281,7 @@ void vbus_lane_doorbell(struct vbus_lane *lane)
 {
 	atomic64_inc(&lane->stats.doorbells);
 	trace_vbus_doorbell(lane);
-	set_bit(VBUS_LANE_PENDING, &lane->state);
-	if (test_bit(VBUS_LANE_LIVE, &lane->state))
-		irq_work_queue(&lane->kick);
+	vbus_lane_rouse(lane);
 }
 EXPORT_SYMBOL_GPL(vbus_lane_doorbell);
 
@@ -294,9 +303,7 @@ void vbus_lane_wake(struct vbus_lane *lane, u32 sig)
 	 */
 	if (test_and_set_bit(VBUS_LANE_WOKEN, &lane->state))
 		return;
-	set_bit(VBUS_LANE_PENDING, &lane->state);
-	if (test_bit(VBUS_LANE_LIVE, &lane->state))
-		irq_work_queue(&lane->kick);
+	vbus_lane_rouse(lane);
 }
 EXPORT_SYMBOL_GPL(vbus_lane_wake);
 
@@ -323,7 +330,7 @@ void vbus_lane_unpause(struct vbus_lane *lane)
 	atomic_dec(&lane->pauses);
 	clear_bit_unlock(VBUS_LANE_OWNED, &lane->state);
 	/* doorbells that came meanwhile found an owner who did not look */
-	vbus_lane_doorbell(lane);
+	vbus_lane_rouse(lane);
 }
 
 /**

@@ -227,7 +227,7 @@ static bool vbus_lane_spin(struct vbus_lane *lane)
 	if (!window)
 		return false;
 	while ((spent = local_clock() - lane->idle_at) < window) {
-		if (vbus_evq_ready(&lane->g2h)) {
+		if (vbus_lane_has_work(lane)) {
 			lane->stats.spins_won++;
 			vbus_lane_learn(lane, spent);
 			return true;
@@ -262,7 +262,7 @@ static bool vbus_lane_nap(struct vbus_lane *lane)
 		timeout = ns_to_ktime(nap);
 		set_current_state(TASK_INTERRUPTIBLE);
 		schedule_hrtimeout_range(&timeout, nap / 4, HRTIMER_MODE_REL);
-		if (vbus_evq_ready(&lane->g2h)) {
+		if (vbus_lane_has_work(lane)) {
 			lane->stats.naps_won++;
 			vbus_lane_learn(lane, local_clock() - lane->idle_at);
 			return true;

@@ -192,9 +192,11 @@ static void vbus_vdpa_set_config_cb(struct vdpa_device *vdpa,
 {
 	struct vbus_vdpa *v = to_vbus_vdpa(vdpa);
 
-	/* the configuration never changes, but a reset may be asked for */
+	/* the configuration never changes, but a reset may be asked for, or may have been */
 	mutex_lock(&v->lock);
 	v->config_cb = *cb;
+	if (cb->callback && v->status & VIRTIO_CONFIG_S_NEEDS_RESET)
+		cb->callback(cb->private);
 	mutex_unlock(&v->lock);
 }
 
@@ -282,8 +284,10 @@ static int vbus_vdpa_reset(struct vdpa_device *vdpa)
 		vbus_session_drop(v->bus);
 		vbus_session_set_mem(v->bus, NULL);
 		v->mem = NULL;
-		v->config_cb.callback = NULL;
 	}
+	/* who uses the device next may be another driver, with none of its own */
+	v->config_cb.callback = NULL;
+	v->config_cb.private = NULL;
 	for (i = 0; i < vdpa->nvqs; i++) {
 		vq = &v->vq[i];
 		spin_lock_irqsave(&vq->cb_lock, flags);

@@ -282,8 +282,9 @@ static void venet_quiesce(struct vbus_device *dev)
 {
 	struct venet_host *venet = to_venet(dev);
 
+	/* not while a sender may start its queue again: venet_rx_wait() */
 	if (venet->running)
-		netif_tx_stop_all_queues(venet->netdev);
+		netif_tx_disable(venet->netdev);
 }
 
 static void venet_resume(struct vbus_device *dev)

@@ -54,6 +54,9 @@ static netdev_features_t venet_features_check(struct sk_buff *skb,
 	netdev_features_t can = venet_features_of_guest(READ_ONCE(venet->features));
 
 	features &= can | ~VENET_FEATURES_GUEST;
+	if (unlikely(skb->ip_summed == CHECKSUM_PARTIAL &&
+		     skb->csum_offset > VENET_CSUM_OFFSET_MAX))
+		features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
 	return venet_tunnel_check(skb, features);
 }
 
@@ -247,6 +250,7 @@ int venet_netdev_create(struct venet_host *venet)
 		u64_stats_init(&venet->pair[i].loan_stats.syncp);
 	}
 	netif_carrier_off(netdev);
+	venet->active = 0;
 	venet->netdev = netdev;
 	err = register_netdev(netdev);
 	if (err) {

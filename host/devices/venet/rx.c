@@ -50,6 +50,9 @@ static int venet_rx_meta(u64 features, const struct sk_buff *skb, u64 *meta,
 
 	*extra = flags ? skb_vlan_tag_get(skb) : 0;
 	if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		/* venet_features_check() has asked the stack for better */
+		if (unlikely(skb->csum_offset > VENET_CSUM_OFFSET_MAX))
+			return -EOPNOTSUPP;
 		m |= (u64)skb_checksum_start_offset(skb) << 16 |
 		     (u64)skb->csum_offset << 8;
 	} else if (skb->ip_summed == CHECKSUM_UNNECESSARY) {
@@ -201,12 +204,13 @@ static void venet_rx_publish(struct vbus_queue *q)
 static int venet_rx_wait(struct vbus_queue *q, struct netdev_queue *txq,
 			 u32 len)
 {
-	u32 n;
+	u32 n, turns = 0;
 
 	netif_tx_stop_queue(txq);
-	/* each turn finds at least one more, of which there are few */
+	/* each turn finds at least one more, unless the guest takes some back */
 	while (!venet_rx_room(q, len, &n)) {
-		if (n == min(q->sub.size, VENET_RX_BUFS_MAX)) {
+		if (n == min(q->sub.size, VENET_RX_BUFS_MAX) ||
+		    turns++ == VENET_RX_BUFS_MAX) {
 			netif_tx_start_queue(txq);
 			return -EMSGSIZE;
 		}

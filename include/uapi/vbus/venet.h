@@ -84,6 +84,8 @@
 #define VENET_GSO_TYPE_MASK	0x7fu
 #define VENET_GSO_F_ECN		0x80u	/* TCP has CWR set in the first segment */
 
+#define VENET_CSUM_OFFSET_MAX	0xffu	/* from where the checksum starts to where it goes */
+
 #define VENET_PKT_F_CSUM_OK	0x01u	/* receive: checksum was verified */
 #define VENET_PKT_F_VLAN	0x02u	/* 802.1Q tag in the extra word */
 #define VENET_PKT_F_SVLAN	0x04u	/* ... 802.1ad; not both */
