@@ -7,6 +7,7 @@
  * before us, or get what we decline; either order works.
  */
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -18,6 +19,7 @@
 
 #define VIRTIO_TIMEOUT	(10 * HZ)	/* for the host to answer a request */
 #define VIRTIO_SLICE	(HZ / 4)	/* how often to look whether it is gone */
+#define VIRTIO_RETRY_MS	10		/* how often to look for memory */
 #define VIRTIO_REQ_MAX	(sizeof(struct vbus_call_req) + VBUS_CALL_MAX)
 #define VIRTIO_QUEUES	(1 + VBUS_LANES_MAX)
 #define VIRTIO_NAME	32
@@ -91,7 +93,13 @@ static int vbus_virtio_request(struct vbus_guest *guest, const void *req,
 	sg_init_one(&out, vv->req, reqlen);
 	sg_init_one(&in, vv->rsp, VBUS_CTL_RSP_MAX);
 	reinit_completion(&vv->answered);
-	err = virtqueue_add_sgs(vq, sgs, 1, 1, vv, GFP_KERNEL);
+	/*
+	 * All bounce buffers may be in use for a moment.  The bus need not be given up
+	 * for that: the host has not seen anything yet.
+	 */
+	while ((err = virtqueue_add_sgs(vq, sgs, 1, 1, vv, GFP_KERNEL)) == -ENOMEM &&
+	       time_before(jiffies, end))
+		msleep(VIRTIO_RETRY_MS);
 	if (err)
 		return err;
 	if (!virtqueue_kick(vq))

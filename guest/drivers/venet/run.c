@@ -57,7 +57,7 @@ static void venet_refill_work(struct work_struct *work)
 					       struct venet_pair, refill);
 
 	venet_pair_schedule(pair);
-	venet_xdp_await(pair);
+	venet_tx_await(pair);
 }
 
 /**
@@ -119,18 +119,23 @@ static bool venet_unregister(struct vbus_queue **q)
  */
 static void venet_release(struct venet *v)
 {
+	bool rx[VENET_PAIRS_MAX], tx[VENET_PAIRS_MAX], pages = true;
 	struct venet_pair *pair;
-	bool rx, tx;
 	u32 i;
 
 	for (i = 0; i < v->npairs; i++) {
 		pair = &v->pair[i];
-		tx = venet_unregister(&pair->tx.q) && !v->lent;
-		rx = venet_unregister(&pair->rx.q);
-		venet_tx_free(pair, tx);
-		/* XDP sends pages of the receive half's pool */
-		venet_rx_free(pair, rx && (tx || !pair->tx.frames));
-		if ((!tx || !rx) && net_ratelimit())
+		tx[i] = venet_unregister(&pair->tx.q) && !v->lent;
+		rx[i] = venet_unregister(&pair->rx.q);
+		/* XDP sends pages of a receive half's pool, which may be another pair's */
+		if (!tx[i] && pair->tx.frames)
+			pages = false;
+	}
+	for (i = 0; i < v->npairs; i++) {
+		pair = &v->pair[i];
+		venet_tx_free(pair, tx[i]);
+		venet_rx_free(pair, rx[i] && pages);
+		if ((!tx[i] || !rx[i]) && net_ratelimit())
 			netdev_warn(v->dev,
 				    "host does not give back what it was lent: buffers of queue %u are lost\n",
 				    i);

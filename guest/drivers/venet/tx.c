@@ -49,7 +49,7 @@ static int tx_describe(struct sk_buff *skb, struct venet_tx_meta *meta)
 	int err;
 
 	if (skb->ip_summed == CHECKSUM_PARTIAL && !skb_is_gso(skb) &&
-	    skb->csum_offset > 0xff) {
+	    skb->csum_offset > VENET_CSUM_OFFSET_MAX) {
 		err = skb_checksum_help(skb);
 		if (err)
 			return err;
@@ -109,19 +109,24 @@ static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
 			 struct sk_buff *skb, const struct venet_tx_meta *meta)
 {
 	struct venet_tx_piece piece[VENET_CHAIN_MAX];
+	struct venet_tx_slot *slot;
 	int n;
 
 	/* one more for the information */
 	if (1 + skb_shinfo(skb)->nr_frags + 1 > VENET_CHAIN_MAX &&
 	    skb_linearize(skb))
 		return -ENOMEM;
-	/* the user must not wait for a completion that nobody looks for */
+	/* whose pages must not stay here for long (AF_PACKET's ring) get a copy sent */
 	if (skb_orphan_frags(skb, GFP_ATOMIC))
 		return -ENOMEM;
 	n = tx_map(dma_dev, skb, piece);
 	if (n <= 0)
 		return n ? n : -EINVAL;
-	venet_tx_put(tx, piece, n, meta)->skb = skb;
+	slot = venet_tx_put(tx, piece, n, meta);
+	slot->skb = skb;
+	slot->zerocopy = skb_zcopy(skb);
+	if (unlikely(slot->zerocopy))
+		WRITE_ONCE(tx->zerocopy, tx->zerocopy + 1);
 	return 0;
 }
 
@@ -162,6 +167,7 @@ netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev)
 		skb_orphan(skb);
 		skb_dst_drop(skb);
 		nf_reset_ct(skb);
+		venet_tx_await(pair);
 	}
 	u64_stats_update_begin(&tx->sync);
 	tx->stat[VENET_TX_PACKETS]++;

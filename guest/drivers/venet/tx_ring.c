@@ -12,6 +12,10 @@
 #include <linux/slab.h>
 #include "venet.h"
 
+/* How soon to look for completions that no traffic brings to light. */
+#define TX_REAP_ZEROCOPY	msecs_to_jiffies(10)	/* a program may wait */
+#define TX_REAP_XDP		HZ
+
 /* Descriptors that may be put: each takes a place in the ring and a slot. */
 u32 venet_tx_free_slots(const struct venet_tx *tx)
 {
@@ -87,6 +91,10 @@ static void tx_release(struct venet_tx *tx, struct venet_tx_slot *head,
 	if (head->skb)
 		napi_consume_skb(head->skb, budget);
 	head->skb = NULL;
+	if (head->zerocopy) {
+		head->zerocopy = false;
+		WRITE_ONCE(tx->zerocopy, tx->zerocopy - 1);
+	}
 	if (head->frame) {
 		xdp_return_frame_bulk(head->frame, bulk);
 		head->frame = NULL;
@@ -142,6 +150,21 @@ void venet_tx_reap(struct venet_pair *pair, int budget)
 	}
 	xdp_flush_frame_bulk(&bulk);
 	rcu_read_unlock();
+}
+
+/**
+ * venet_tx_await() - see to it that what somebody waits for is freed some day
+ * @pair:	pair
+ *
+ * Completions are not signalled.  Somebody's page pool waits for the pages of XDP's
+ * frames, and a program for what it sent by MSG_ZEROCOPY.
+ */
+void venet_tx_await(struct venet_pair *pair)
+{
+	if (unlikely(READ_ONCE(pair->tx.zerocopy)))
+		schedule_delayed_work(&pair->refill, TX_REAP_ZEROCOPY);
+	else if (unlikely(READ_ONCE(pair->tx.frames)))
+		schedule_delayed_work(&pair->refill, TX_REAP_XDP);
 }
 
 /* Hand what was put to the host, and tell it if it wants to be told. */
@@ -346,6 +369,7 @@ int venet_tx_create(struct venet_pair *pair)
 	INIT_LIST_HEAD(&tx->sent);
 	tx->tail = 0;
 	tx->frames = 0;
+	tx->zerocopy = 0;
 	tx->wake = max_t(u32, VENET_TX_WORST, size / 4);
 	/* a ring starts armed, and we do not want to be told */
 	vbus_ioq_disarm(&tx->q->comp);

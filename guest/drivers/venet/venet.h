@@ -84,6 +84,7 @@ struct venet_tx_meta {
  * @dma:	mapping to be undone, if @len
  * @len:	bytes of it
  * @page:	the mapping is of a page
+ * @zerocopy:	of the first of a chain: a program waits for the skb (MSG_ZEROCOPY)
  * @next:	next one of the chain, or of those that are free
  * @count:	of the first of a chain: how many it has.  Else 0
  * @end:	... position behind the chain, like @tail of struct venet_tx
@@ -95,6 +96,7 @@ struct venet_tx_slot {
 	dma_addr_t dma;
 	u32 len;
 	bool page;
+	bool zerocopy;
 	u16 next;
 	u16 count;
 	u64 end;
@@ -117,6 +119,7 @@ struct venet_tx_slot {
  *		place in the ring
  * @wake:	free slots from which on a stopped queue goes on
  * @frames:	slots with a frame of XDP; same lock.  The pair's work reads it
+ * @zerocopy:	slots with an skb that a program waits for (MSG_ZEROCOPY); likewise
  * @sync:	for @stat
  * @stat:	enum venet_tx_stat; same lock
  */
@@ -129,6 +132,7 @@ struct venet_tx {
 	u64 tail;
 	u32 wake;
 	u32 frames;
+	u32 zerocopy;
 	struct u64_stats_sync sync;
 	u64 stat[VENET_TX_STATS];
 };
@@ -189,8 +193,8 @@ struct venet_rx {
  * @index:	number of the pair, and of its queues
  * @napi:	poll of both halves
  * @poll:	its claim on the lane
- * @refill:	polls again when there was no memory, and while XDP's frames wait
- *		for their completion
+ * @refill:	polls again when there was no memory, and while somebody waits for
+ *		completions (venet_tx_await())
  * @tx:		transmit half
  * @rx:		receive half
  * @dim:	adaptive-rx; the pair's poll, and its own work
@@ -332,6 +336,7 @@ void venet_tx_poll(struct venet_pair *pair, int budget);
 /* ... under the tx lock */
 u32 venet_tx_free_slots(const struct venet_tx *tx);
 void venet_tx_reap(struct venet_pair *pair, int budget);
+void venet_tx_await(struct venet_pair *pair);
 void venet_tx_publish(struct venet_tx *tx);
 void venet_tx_stop(struct venet_pair *pair, struct netdev_queue *txq);
 void venet_tx_unmap(struct device *dma_dev, const struct venet_tx_piece *piece);
@@ -359,7 +364,6 @@ void venet_xdp_unregister(struct venet_rx *rx);
 bool venet_xdp_add(struct venet_rx *rx, struct page *page, u32 len);
 struct sk_buff *venet_xdp_run(struct venet_pair *pair);
 void venet_xdp_flush(struct venet_pair *pair);
-void venet_xdp_await(struct venet_pair *pair);
 int venet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
 		   u32 flags);
 int venet_bpf(struct net_device *dev, struct netdev_bpf *bpf);

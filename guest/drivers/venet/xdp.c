@@ -24,9 +24,6 @@
 #define XDP_TAILROOM	SKB_DATA_ALIGN(sizeof(struct skb_shared_info))
 #define XDP_ROOM	((u32)(PAGE_SIZE - XDP_PACKET_HEADROOM - XDP_TAILROOM))
 
-/* Completions of frames in the ring are looked for at least that often. */
-#define XDP_REAP	HZ
-
 /* Transmit */
 
 /* Find the pieces of @frame.  Returns how many, or -errno: nothing is mapped. */
@@ -120,7 +117,7 @@ static int xdp_send(struct venet_pair *pair, struct xdp_frame **frames, int n,
 		venet_tx_stop(pair, txq);
 	else if (flush)
 		venet_tx_publish(tx);
-	venet_xdp_await(pair);
+	venet_tx_await(pair);
 unlock:
 	__netif_tx_unlock(txq);
 	return i;
@@ -137,18 +134,6 @@ static void xdp_send_back(struct venet_pair *pair)
 	rx->xdp_ntx = 0;
 	venet_rx_count(rx, VENET_RX_XDP_TX, sent);
 	venet_rx_count(rx, VENET_RX_XDP_ERRORS, n - sent);
-}
-
-/**
- * venet_xdp_await() - see to it that frames in the ring are freed some day
- * @pair:	pair
- *
- * Completions are not signalled, and somebody's page pool waits for the pages.
- */
-void venet_xdp_await(struct venet_pair *pair)
-{
-	if (READ_ONCE(pair->tx.frames))
-		schedule_delayed_work(&pair->refill, XDP_REAP);
 }
 
 /* ndo_xdp_xmit */
