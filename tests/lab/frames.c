@@ -4,10 +4,14 @@
  *
  * usage: frames send IFNAME COUNT LEN [WORD...]	as fast as it goes
  *	  frames probe IFNAME FROM NETNS COUNT LEN [WORD...]
+ *	  frames train TIMES PAUSE_MS IFNAME:LENxCOUNT...
  *
- * The latter sends COUNT frames and waits until all of them are back at
+ * The second sends COUNT frames and waits until all of them are back at
  * interface FROM of a network namespace ("-": of this one), changed as the WORDs
  * say, see frames.h.
+ *
+ * The third sends what its words say, one as close behind the other as it goes, to
+ * everybody; and that so many times, with a pause before each.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -19,6 +23,7 @@
 #include <sched.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include "frames.h"
 
@@ -30,6 +35,8 @@
  */
 #define WINDOW		32
 #define PATIENCE_MS	20000
+#define CARS		8		/* words of a train */
+#define CAR_MAX		1024		/* frames of a word: UIO_MAXIOV */
 
 static void __attribute__((noreturn)) die(const char *what)
 {
@@ -211,6 +218,72 @@ static int probe(int out, int in, uint32_t count, int len,
 	return back != count;
 }
 
+/* Frames of a train: the same one, again and again. */
+struct car {
+	int out;
+	unsigned int count;
+	uint8_t frame[FRAME_MAX];
+	struct iovec v;
+	struct mmsghdr m[CAR_MAX];
+};
+
+static void make_car(struct car *c, const char *word)
+{
+	static const struct words everybody = {
+		.mac = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
+	};
+	char ifname[IF_NAMESIZE];
+	unsigned int i, len;
+
+	if (sscanf(word, "%15[^:]:%ux%u", ifname, &len, &c->count) != 3 ||
+	    len < FRAME_MIN || len > FRAME_MAX || !c->count || c->count > CAR_MAX)
+		usage();
+	c->out = packet_socket(ifname, 0);
+	make(c->frame, 0, len, &everybody);
+	c->v = (struct iovec){ .iov_base = c->frame, .iov_len = len };
+	for (i = 0; i < c->count; i++) {
+		c->m[i].msg_hdr.msg_iov = &c->v;
+		c->m[i].msg_hdr.msg_iovlen = 1;
+	}
+}
+
+/* A frame that finds no room is dropped: what a train is for is when it comes. */
+static void send_car(struct car *c)
+{
+	unsigned int i;
+	int done;
+
+	for (i = 0; i < c->count; i += done) {
+		done = sendmmsg(c->out, c->m + i, c->count - i, 0);
+		if (done >= 0)
+			continue;
+		if (errno != ENOBUFS && errno != EINTR)
+			die("send");
+		done = errno == ENOBUFS;
+	}
+}
+
+static void train(unsigned int times, unsigned int pause_ms, char **argv)
+{
+	static struct car cars[CARS];
+	struct timespec pause = {
+		.tv_sec = pause_ms / 1000,
+		.tv_nsec = pause_ms % 1000 * 1000000,
+	};
+	unsigned int i, n;
+
+	for (n = 0; argv[n]; n++) {
+		if (n == CARS)
+			usage();
+		make_car(&cars[n], argv[n]);
+	}
+	while (times--) {
+		nanosleep(&pause, NULL);
+		for (i = 0; i < n; i++)
+			send_car(&cars[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 4 ? argv[1] : "";
@@ -223,6 +296,10 @@ int main(int argc, char **argv)
 			usage();
 		out = packet_socket(argv[2], 0);
 		send_frames(out, 0, atoi(argv[3]), len, &w);
+		return 0;
+	}
+	if (!strcmp(what, "train")) {
+		train(atoi(argv[2]), atoi(argv[3]), argv + 4);
 		return 0;
 	}
 	if (strcmp(what, "probe") || argc < 7 || parse_words(argv + 7, &w))

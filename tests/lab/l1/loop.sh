@@ -118,6 +118,10 @@ passes "IPv6: TCP, host side to guest side, 100 MiB" in_g "$TRAFFIC" get $H6 "$P
 passes "UDP asked by the guest side, IPv4" in_g "$TRAFFIC" udp $H4 "$PORT" 2000 20000 6
 passes "UDP asked by the host side, IPv4" "$TRAFFIC" udp $G4 "$PORT" 2000 20000 7
 passes "UDP asked by the guest side, IPv6" in_g "$TRAFFIC" udp $H6 "$PORT" 1000 20000 8
+# no answer and no other packet makes the guest look for completions
+is "$(python3 tests/lab/notified.py g $H4 10 1400 2>/tmp/longest)" "10 arrived, 10 notified, 0 copied" \
+	"MSG_ZEROCOPY: a program hears soon that its memory is its own again"
+note "MSG_ZEROCOPY: after $(</tmp/longest) ms at most"
 is "$(sha256sum "$TRAFFIC" | cut -c1-64)" \
 	"$(socat -u "TCP-LISTEN:7003,reuseaddr" STDOUT | sha256sum | cut -c1-64 &
 	await listening sh -c 'ss -ltn | grep -q :7003'
@@ -183,6 +187,9 @@ for what in "tx off" "tso off" "sg off"; do
 done
 ethtool -K v0 tx on sg on tso on | comment
 traffic "offloads on again" 16
+
+is "$(python3 tests/lab/far_checksum.py v0 g "$nic")" right \
+	"host side: a checksum goes where it belongs, however far that is from its start"
 
 # UDP that the sender leaves unsegmented: 50 bursts of 16 datagrams, each echoed
 in_g "$TRAFFIC" serve "$PORT" >/dev/null 2>&1 &

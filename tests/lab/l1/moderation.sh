@@ -7,10 +7,10 @@
 
 set -uo pipefail
 . tests/lab/lib.sh
+. tests/lab/holds-lib.sh
 
 H4=10.79.0.1
 G4=10.79.0.2
-tracing=/sys/kernel/tracing
 # A timer of an emulated CPU that another program keeps from running is late.
 # None may be later than this, and half of them must be in time.
 SLACK_US=100000
@@ -36,45 +36,10 @@ coalesced()
 	in_g ethtool -c "$nic" | awk -v key="$1:" '$1 == key { print $2 }'
 }
 
-# watch CMD...: run it and leave one line "LIMIT TOOK raised|saved", in
-# microseconds, for each hold of the bus in /tmp/holds
-watch()
-{
-	echo 0 >$tracing/tracing_on
-	echo 16384 >$tracing/buffer_size_kb
-	echo mono >$tracing/trace_clock
-	: >$tracing/trace
-	echo 1 >$tracing/events/vbus/vbus_hold/enable
-	echo 1 >$tracing/events/vbus/vbus_hold_end/enable
-	echo 1 >$tracing/tracing_on
-	"$@" >/tmp/watched 2>&1
-	echo 0 >$tracing/tracing_on
-	echo 0 >$tracing/events/vbus/enable
-	awk '{
-		for (i = 1; i <= NF; i++) {
-			if ($i ~ /^[0-9]+\.[0-9]+:$/)
-				us = substr($i, 1, length($i) - 1) * 1000000
-			if ($i ~ /^lane=/)
-				lane = $i
-		}
-	}
-	/ vbus_hold: / { sub(/.*usecs=/, ""); limit[lane] = $1; since[lane] = us }
-	/ vbus_hold_end: / && lane in since {
-		printf "%d %d %s\n", limit[lane], us - since[lane], $NF
-		delete since[lane]
-	}' $tracing/trace >/tmp/holds
-}
-
 # holds WHICH: how many of that limit (a regex)
 holds()
 {
 	grep -cE "^($1) " /tmp/holds
-}
-
-# middle: the median of the numbers in stdin
-middle()
-{
-	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] + 0 }'
 }
 
 # longest, median: beyond their limit, microseconds
@@ -92,13 +57,6 @@ median()
 above()
 {
 	awk -v us="$1" '$1 > us' /tmp/holds | wc -l
-}
-
-# interrupt_us: what an interrupt costs both sides here, as the host reckons
-interrupt_us()
-{
-	awk 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
-		NR == 2 { print int(($column["raise_ns"] + 2 * $column["doorbell_ns"]) / 1000) }' $CFS/buses/l0/costs
 }
 
 # bounded NAME: of what was watched
@@ -177,8 +135,8 @@ watch ping -f -c 2000 -W 20 $G4
 like "$(</tmp/watched)" ' 0% packet loss' "hold_us: pings, each as soon as the last one is answered"
 is "$(lane_stat l0 0 batches)" "$batches" "hold_us: ... are no flood: no signal waits for company"
 watch ping -c 20 -i 0.05 -W 20 $G4
-note "an interrupt costs $(interrupt_us) us; holds of pings: $(awk '{ print $1 }' /tmp/holds | sort -n | uniq -c | tr -s ' \n' ' ')"
-is "$(above $(($(interrupt_us) * 4 + 100)))" 0 "hold_us: the interrupt of a ping is not held back for longer than it costs"
+note "an interrupt costs $(interrupt_us l0) us; holds of pings: $(awk '{ print $1 }' /tmp/holds | sort -n | uniq -c | tr -s ' \n' ' ')"
+is "$(above $(($(interrupt_us l0) * 4 + 100)))" 0 "hold_us: the interrupt of a ping is not held back for longer than it costs"
 is "$(($(wc -l </tmp/holds) <= 10))" 1 "hold_us: a guest that sleeps is interrupted at once"
 ip link set v0 mtu 65535
 ip -n g link set "$nic" mtu 65535
@@ -187,7 +145,7 @@ like "$(</tmp/watched)" ' 0% packet loss' "hold_us: every big ping is answered"
 raised=$(awk '$1 == 10000 && $3 ~ /raised/ { print $2 }' /tmp/holds | sort -n)
 note "big pings: $(echo "$raised" | wc -l) interrupts are held for" $raised us
 is "$(($(echo "$raised" | wc -l) >= 15))" 1 "hold_us: one for a big packet waits for others, though the guest sleeps"
-is "$(($(echo "$raised" | middle) <= 2 * $(interrupt_us) + MEDIAN_US))" 1 \
+is "$(($(echo "$raised" | middle) <= 2 * $(interrupt_us l0) + MEDIAN_US))" 1 \
 	"hold_us: ... while none comes, for as long as waking it up costs"
 ip -n g link set "$nic" mtu 1500
 ip link set v0 mtu 1500
