@@ -104,6 +104,7 @@ static int vbus_virtio_request(struct vbus_guest *guest, const void *req,
 		return err;
 	if (!virtqueue_kick(vq))
 		return -EIO;
+	end = jiffies + VIRTIO_TIMEOUT;
 
 	/* an interrupt proves nothing, the used ring does */
 	while (!virtqueue_get_buf(vq, &len)) {

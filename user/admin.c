@@ -102,6 +102,7 @@ static int bus_enable(int argc, char **argv)
 {
 	static const struct reason reasons[] = {
 		{ EBUSY, "it is enabled already" },
+		{ EAGAIN, "a program keeps the device of a disabled bus open" },
 		{ EINVAL, "it has no lanes" },
 		{ ENODEV, "module vbus_vdpa is not installed" },
 		{ 0, NULL },
@@ -114,6 +115,7 @@ static int bus_disable(int argc, char **argv)
 {
 	static const struct reason reasons[] = {
 		{ EBUSY, "a guest is attached" },
+		{ EAGAIN, "a program keeps the device of another bus open, which is disabled" },
 		{ 0, NULL },
 	};
 

@@ -227,11 +227,14 @@ static bool vbus_lane_spin(struct vbus_lane *lane)
 	if (!window)
 		return false;
 	while ((spent = local_clock() - lane->idle_at) < window) {
-		if (vbus_lane_has_work(lane)) {
+		if (vbus_evq_ready(&lane->g2h)) {
 			lane->stats.spins_won++;
 			vbus_lane_learn(lane, spent);
 			return true;
 		}
+		/* the host's own doing, which says nothing of the guest */
+		if (vbus_lane_has_work(lane))
+			return true;
 		if (atomic_read(&lane->pauses))
 			return false;
 		/* whoever wants the CPU gets it: spinning is not worth a share */
@@ -261,12 +264,18 @@ static bool vbus_lane_nap(struct vbus_lane *lane)
 	       !kthread_should_stop()) {
 		timeout = ns_to_ktime(nap);
 		set_current_state(TASK_INTERRUPTIBLE);
-		schedule_hrtimeout_range(&timeout, nap / 4, HRTIMER_MODE_REL);
-		if (vbus_lane_has_work(lane)) {
+		/* who wakes a queue wakes us, too: vbus_lane_serve() */
+		if (!vbus_lane_has_work(lane))
+			schedule_hrtimeout_range(&timeout, nap / 4,
+						 HRTIMER_MODE_REL);
+		__set_current_state(TASK_RUNNING);
+		if (vbus_evq_ready(&lane->g2h)) {
 			lane->stats.naps_won++;
 			vbus_lane_learn(lane, local_clock() - lane->idle_at);
 			return true;
 		}
+		if (vbus_lane_has_work(lane))
+			return true;
 		lane->stats.naps_lost++;
 		/* the delay is never more than what has passed already */
 		nap = min_t(u64, 2 * nap, max_t(u64, nap, VBUS_NAP_MAX_NS));

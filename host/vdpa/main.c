@@ -433,7 +433,7 @@ static const struct vdpa_config_ops vbus_vdpa_ops = {
 
 /* Devices that are being unregistered. */
 static atomic_t vbus_vdpa_leaving = ATOMIC_INIT(0);
-/* None begins to be while one is registered. */
+/* One at a time comes, or begins to go. */
 static DEFINE_MUTEX(vbus_vdpa_register_lock);
 
 static void vbus_vdpa_unregister(struct work_struct *work)
@@ -447,21 +447,31 @@ static void vbus_vdpa_unregister(struct work_struct *work)
 }
 
 /*
- * The vDPA core has one lock for all who come and go, and vhost-vdpa keeps it until the
- * program that has the device open closes it (vbus_vdpa_disable()).  The administrator
- * is not to wait for that here, holding vbus_config_lock.
+ * The vDPA core has one lock for all devices that come and go, and vhost-vdpa keeps it
+ * until the program that has the device open closes it (vbus_vdpa_disable()).  The
+ * administrator is not to wait for what somebody does with another bus.
+ *
+ * Return: 0, or -EAGAIN if one waits to go, for more than a second.
  */
-static int vbus_vdpa_register(struct vbus_vdpa *v)
+static int vbus_vdpa_wait_turn(const struct vbus_bus *bus, const char *what)
 {
-	int err = -EBUSY;
-
-	mutex_lock(&vbus_vdpa_register_lock);
+	lockdep_assert_held(&vbus_vdpa_register_lock);
 	if (wait_var_event_timeout(&vbus_vdpa_leaving,
 				   !atomic_read(&vbus_vdpa_leaving), HZ))
+		return 0;
+	pr_warn("bus %s: cannot be %s while a program keeps the device of a disabled bus open\n",
+		bus->name, what);
+	return -EAGAIN;
+}
+
+static int vbus_vdpa_register(struct vbus_vdpa *v)
+{
+	int err;
+
+	mutex_lock(&vbus_vdpa_register_lock);
+	err = vbus_vdpa_wait_turn(v->bus, "enabled");
+	if (!err)
 		err = vdpa_register_device(&v->vdpa, v->bus->lanes + 1);
-	else
-		pr_warn("bus %s: cannot be enabled while a program keeps the device of a disabled bus open\n",
-			v->bus->name);
 	mutex_unlock(&vbus_vdpa_register_lock);
 	return err;
 }
@@ -502,6 +512,22 @@ err_put:
 	return err;
 }
 
+static int vbus_vdpa_leave(struct vbus_vdpa *v)
+{
+	int err;
+
+	mutex_lock(&vbus_vdpa_register_lock);
+	err = vbus_vdpa_wait_turn(v->bus, "disabled");
+	if (!err) {
+		v->leaving = true;
+		get_device(&v->vdpa.dev);
+		atomic_inc(&vbus_vdpa_leaving);
+		queue_work(system_unbound_wq, &v->unregister);
+	}
+	mutex_unlock(&vbus_vdpa_register_lock);
+	return err;
+}
+
 /*
  * vhost-vdpa lets go of a device only when the program that has it open closes
  * it, and waits for that where no signal reaches it.  So the wait is done
@@ -510,6 +536,7 @@ err_put:
 static int vbus_vdpa_disable(struct vbus_bus *bus)
 {
 	struct vbus_vdpa *v = bus->conn_priv;
+	int err;
 
 	if (!v->leaving) {
 		/* one that is paused has no status, but a session */
@@ -519,12 +546,9 @@ static int vbus_vdpa_disable(struct vbus_bus *bus)
 				bus->name);
 			return -EBUSY;
 		}
-		v->leaving = true;
-		get_device(&v->vdpa.dev);
-		mutex_lock(&vbus_vdpa_register_lock);
-		atomic_inc(&vbus_vdpa_leaving);
-		queue_work(system_unbound_wq, &v->unregister);
-		mutex_unlock(&vbus_vdpa_register_lock);
+		err = vbus_vdpa_leave(v);
+		if (err)
+			return err;
 	}
 	if (!wait_for_completion_timeout(&v->unregistered, HZ)) {
 		pr_info("bus %s: waiting for a program to close its device\n",

@@ -18,7 +18,7 @@ TYPE = 0x88b5			# "local experimental"
 SOL_PACKET = 263
 PACKET_VNET_HDR = 15
 NEEDS_CSUM = 1
-START = 14
+START = 34			# the kernel wants an IP header's room before it
 OFFSET = 300
 SECONDS = 60
 
@@ -45,7 +45,7 @@ def main():
     receiver = packet_socket(receive)
     receiver.settimeout(1)
     payload = bytes(i * 7 % 256 for i in range(OFFSET)) + b'\0\0' + bytes(98)
-    frame = b'\xff' * 6 + b'\x02\0\0\0\0\x02' + struct.pack('!H', TYPE) + payload
+    frame = b'\xff' * 6 + b'\x02\0\0\0\0\x02' + struct.pack('!H', TYPE) + bytes(START - 14) + payload
     want = bytearray(frame)
     struct.pack_into('!H', want, START + OFFSET, checksum(payload))
     header = struct.pack('=BBHHHH', NEEDS_CSUM, 0, 0, 0, START, OFFSET)

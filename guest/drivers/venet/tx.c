@@ -105,8 +105,8 @@ unmap:
 	return -ENOMEM;
 }
 
-static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
-			 struct sk_buff *skb, const struct venet_tx_meta *meta)
+static int tx_put_mapped(struct venet_pair *pair, struct sk_buff *skb,
+			 const struct venet_tx_meta *meta)
 {
 	struct venet_tx_piece piece[VENET_CHAIN_MAX];
 	struct venet_tx_slot *slot;
@@ -119,14 +119,14 @@ static int tx_put_mapped(struct venet_tx *tx, struct device *dma_dev,
 	/* whose pages must not stay here for long (AF_PACKET's ring) get a copy sent */
 	if (skb_orphan_frags(skb, GFP_ATOMIC))
 		return -ENOMEM;
-	n = tx_map(dma_dev, skb, piece);
+	n = tx_map(pair->venet->dma_dev, skb, piece);
 	if (n <= 0)
 		return n ? n : -EINVAL;
-	slot = venet_tx_put(tx, piece, n, meta);
+	slot = venet_tx_put(&pair->tx, piece, n, meta);
 	slot->skb = skb;
 	slot->zerocopy = skb_zcopy(skb);
 	if (unlikely(slot->zerocopy))
-		WRITE_ONCE(tx->zerocopy, tx->zerocopy + 1);
+		venet_tx_note_zerocopy(pair);
 	return 0;
 }
 
@@ -160,14 +160,13 @@ netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev)
 		venet_tx_put_inline(tx, len, &meta);
 		dev_consume_skb_any(skb);
 	} else {
-		err = tx_put_mapped(tx, v->dma_dev, skb, &meta);
+		err = tx_put_mapped(pair, skb, &meta);
 		if (unlikely(err))
 			goto drop;
 		/* it may stay with us for long: it is nobody's from now on */
 		skb_orphan(skb);
 		skb_dst_drop(skb);
 		nf_reset_ct(skb);
-		venet_tx_await(pair);
 	}
 	u64_stats_update_begin(&tx->sync);
 	tx->stat[VENET_TX_PACKETS]++;

@@ -167,6 +167,17 @@ void venet_tx_await(struct venet_pair *pair)
 		schedule_delayed_work(&pair->refill, TX_REAP_XDP);
 }
 
+/* A program waits for what was just put; the tx lock is held. */
+void venet_tx_note_zerocopy(struct venet_pair *pair)
+{
+	struct venet_tx *tx = &pair->tx;
+
+	/* the first one does not wait as long as XDP's frames do, nor for the next ones */
+	if (!tx->zerocopy)
+		mod_delayed_work(system_wq, &pair->refill, TX_REAP_ZEROCOPY);
+	WRITE_ONCE(tx->zerocopy, tx->zerocopy + 1);
+}
+
 /* Hand what was put to the host, and tell it if it wants to be told. */
 void venet_tx_publish(struct venet_tx *tx)
 {
@@ -393,4 +404,6 @@ void venet_tx_free(struct venet_pair *pair, bool released)
 	}
 	kvfree(tx->slot);
 	tx->slot = NULL;
+	tx->frames = 0;
+	tx->zerocopy = 0;
 }

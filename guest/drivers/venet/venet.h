@@ -337,6 +337,7 @@ void venet_tx_poll(struct venet_pair *pair, int budget);
 u32 venet_tx_free_slots(const struct venet_tx *tx);
 void venet_tx_reap(struct venet_pair *pair, int budget);
 void venet_tx_await(struct venet_pair *pair);
+void venet_tx_note_zerocopy(struct venet_pair *pair);
 void venet_tx_publish(struct venet_tx *tx);
 void venet_tx_stop(struct venet_pair *pair, struct netdev_queue *txq);
 void venet_tx_unmap(struct device *dma_dev, const struct venet_tx_piece *piece);

@@ -248,22 +248,30 @@ gives OK "enable the second bus" write "$b/b1/enable" 1
 gives EAGAIN "rmmod vbus_vdpa is refused while a bus is live" rmmod vbus_vdpa
 exec {hold}<>"$(attr "$b/b1/address")"
 gives EBUSY "a process that has a bus open is alone with it" open "$(attr "$b/b1/address")"
-# with no guest's driver yet, disabling that bus waits for the process: nothing else does
+# with no guest's driver yet, disabling that bus waits for the process, and nothing else does
+mkdir "$b/b2" "$b/b3"
+gives OK "a third bus is enabled" write "$b/b3/enable" 1
 kmsg_mark
 echo 0 >"$b/b1/enable" {hold}>&- &
 leaving=$!
 passes "disabling the bus waits for the process, and says so" \
 	await "its message" kmsg_has "bus b1: waiting for a program"
-mkdir "$b/b2"
-gives EBUSY "another bus cannot be enabled meanwhile" write "$b/b2/enable" 1
+gives EAGAIN "another bus cannot be enabled meanwhile" write "$b/b2/enable" 1
 logged "bus b2: cannot be enabled while a program" "the log says why"
+gives EAGAIN "nor disabled" write "$b/b3/enable" 0
+logged "bus b3: cannot be disabled while a program" "the log says why, too"
+is "$(attr "$b/b3/state")" enabled "it remains what it was"
+says 1 '^vbus: bus b2: cannot enable it: a program keeps the device of a disabled bus open$' \
+	"vbus bus enable says so" "$VBUS" bus enable b2
 gives OK "anything else can be done meanwhile" write "$b/b2/lanes" 1
-gives EBUSY "nor can the bus be disabled twice at a time" write "$b/b1/enable" 0
+gives EBUSY "the bus cannot be disabled twice at a time" write "$b/b1/enable" 0
 exec {hold}>&-
-passes "it is disabled when the process has closed it" wait "$leaving"
+wait "$leaving"
+is "$?" 0 "it is disabled when the process has closed it"
 gives OK "and the other one can be enabled" write "$b/b2/enable" 1
-gives OK "disable it" write "$b/b2/enable" 0
-rmdir "$b/b2"
+gives OK "... and disabled" write "$b/b2/enable" 0
+gives OK "the third one, too" write "$b/b3/enable" 0
+rmdir "$b/b2" "$b/b3"
 gives OK "disable the second bus" write "$b/b1/enable" 0
 gives OK "remove the second bus" rmdir "$b/b1"
 
