@@ -12,6 +12,9 @@ set -uo pipefail
 FRAMES=$BUILD/tests/lab/frames
 RX_USECS=700
 HOLD_US=600
+# A frame that comes too late ends a hold as well as its timer does, which may itself be
+# late where nothing else keeps the CPU awake: a train ends it within this.
+SOON_US=300
 
 # trains WORD...: 20 of them (frames.c), to a guest that sleeps; "took" is then for how
 # long the interrupt of half of those was held that found it asleep, or were to wait by
@@ -50,14 +53,15 @@ trains v0:1500x1 v0:60x1
 is "$((caught >= 10)) $((4 * took < 3 * alone))" "1 1" "a small frame ends that at once"
 trains v0:1500x200
 long=$took
-is "$((caught >= 10)) $((long > 2 * alone && long > RX_USECS + alone))" "1 1" "others that follow prolong it"
+is "$((caught >= 10)) $((long > 8 * $(interrupt_us s0) && long > RX_USECS + SOON_US))" "1 1" \
+	"others that follow prolong it"
 echo $HOLD_US >$CFS/buses/s0/hold_us
 trains v0:1500x200
-is "$((caught >= 10)) $((took < long && took <= HOLD_US + alone))" "1 1" "... not beyond hold_us"
+is "$((caught >= 10)) $((took <= HOLD_US + SOON_US))" "1 1" "... not beyond hold_us"
 echo 10000 >$CFS/buses/s0/hold_us
 passes "rx-usecs $RX_USECS for the second NIC" in_guest a "ethtool -C $second rx-usecs $RX_USECS rx-frames 0"
 trains v1:60x1 v0:1500x200
-is "$((caught >= 10)) $((took < long && took <= RX_USECS + alone))" "1 1" \
+is "$((caught >= 10)) $((took <= RX_USECS + SOON_US))" "1 1" \
 	"... nor beyond rx-usecs of another queue's frame that waits"
 
 finish
