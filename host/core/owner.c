@@ -6,9 +6,8 @@
  * of CPU time and its cpuset hold for what is done in its name.  What the
  * administrator said of their CPUs (bus->cpus) goes before the cpuset.
  *
- * Locking: bus->owner_lock.  Not vbus_config_lock: a VMM that comes or goes must not
- * wait for what the administrator does to another bus, which may itself wait for that
- * VMM (vdpa_register_device() does, while a program keeps a device open that is to go).
+ * Locking: bus->owner_lock.  Not vbus_config_lock: whoever holds that may have to wait
+ * for a worker of another VMM, and that VMM's cgroup may keep it from running.
  */
 #define pr_fmt(fmt) "vbus: " fmt
 
