@@ -53,8 +53,10 @@ trains v0:1500x1 v0:60x1
 is "$((caught >= 10)) $((4 * took < 3 * alone))" "1 1" "a small frame ends that at once"
 trains v0:1500x200
 long=$took
-is "$((caught >= 10)) $((long > 8 * $(interrupt_us s0) && long > RX_USECS + SOON_US))" "1 1" \
+# else it ends after two interrupts' cost, which changes with what the machine does
+is "$((caught >= 10)) $((long > 3 * $(interrupt_us s0) && long > RX_USECS + SOON_US))" "1 1" \
 	"others that follow prolong it"
+note "an interrupt costs $(interrupt_us s0) us by now"
 echo $HOLD_US >$CFS/buses/s0/hold_us
 trains v0:1500x200
 is "$((caught >= 10)) $((took <= HOLD_US + SOON_US))" "1 1" "... not beyond hold_us"
