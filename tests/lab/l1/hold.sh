@@ -10,8 +10,8 @@ set -uo pipefail
 . tests/lab/holds-lib.sh
 
 FRAMES=$BUILD/tests/lab/frames
-RX_USECS=700
-HOLD_US=600
+RX_USECS=500
+HOLD_US=400
 # A frame that comes too late ends a hold as well as its timer does, which may itself be
 # late where nothing else keeps the CPU awake: a train ends it within this.
 SOON_US=300
