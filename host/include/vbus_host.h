@@ -10,12 +10,14 @@
  *   vbus_config_lock  topology and configuration: which buses and devices exist,
  *                     what is enabled, what is plugged.  Never taken on behalf
  *                     of a guest.
+ *   bus->owner_lock   whose the workers are: a VMM's, which comes and goes with it.
+ *                     Nothing is taken inside.
  *   bus->lock         the guest's view: slots, the session, open devices and
  *                     their queues.  Control requests run under it, so nothing
  *                     that waits for a guest, nor the RTNL, may be taken inside
  *                     (in loop mode the guest side holds the RTNL while it
  *                     waits for an answer).
- * The data path takes neither: it runs with bottom halves off, and whoever
+ * The data path takes none of them: it runs with bottom halves off, and whoever
  * changes what it uses pauses the lane and waits for an RCU grace period.
  */
 #ifndef VBUS_HOST_H

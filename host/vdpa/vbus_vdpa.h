@@ -98,6 +98,8 @@ struct vbus_vdpa {
 	struct completion unregistered;
 };
 
+struct vbus_vdpa *vbus_vdpa_alloc(struct vbus_bus *bus, struct device *parent);
+bool vbus_vdpa_is_loop(struct vbus_vdpa *v);
 void vbus_vdpa_interrupt(struct vbus_vdpa *v, unsigned int idx);
 void vbus_vdpa_control(struct vbus_vdpa *v);
 
