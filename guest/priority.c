@@ -135,7 +135,7 @@ void vbus_prio_wake(struct vbus_lane *lane)
 {
 	struct vbus_cpu *cpu;
 
-	/* pairs with vbus_prio_attach() */
+	/* O: the priorities are those that were ranked; pairs with Z in vbus_prio_attach() */
 	if (!smp_load_acquire(&lane->guest->ranked))
 		return;
 	cpu = prio_cpu(lane->guest);
@@ -276,7 +276,7 @@ int vbus_prio_attach(struct vbus_guest *guest)
 		for (j = 0; j < priority[i]; j++)
 			guest->above[j] |= BIT(i);
 	}
-	/* pairs with vbus_prio_wake(): lanes may be polled already */
+	/* Z: orders them before @ranked; pairs with O in vbus_prio_wake(): lanes may be polled already */
 	smp_store_release(&guest->ranked, highest > 0);
 	return 0;
 }

@@ -190,7 +190,11 @@ static void vbus_lane_serve(struct work_struct *work)
 	bool bulk;
 
 	if (!vbus_lane_own(lane)) {
-		/* the owner may be a worker that naps; the guest's signals it sees */
+		/*
+		 * The owner may be a worker that naps; the guest's signals it sees.
+		 * W: wake_up_process() is a full barrier.  It orders WOKEN before the
+		 * look whether the worker sleeps; pairs with V in vbus_lane_nap().
+		 */
 		if (test_bit(VBUS_LANE_WOKEN, &lane->state))
 			wake_up_process(lane->worker);
 		return;

@@ -216,24 +216,31 @@ void vbus_lane_running(struct vbus_lane *lane)
 }
 
 /*
+ * The lane waits: is there work?  A signal of the guest's has made the wait pay, which
+ * @won counts and the next wait learns from; what the host itself wants served says
+ * nothing of the guest.
+ */
+static bool vbus_lane_found(struct vbus_lane *lane, u64 *won)
+{
+	if (!vbus_evq_ready(&lane->g2h))
+		return test_bit(VBUS_LANE_WOKEN, &lane->state);
+	++*won;
+	vbus_lane_learn(lane, local_clock() - lane->idle_at);
+	return true;
+}
+
+/*
  * Spin for a moment, as long as nobody else wants the CPU.  Returns true if there
  * is work.
  */
 static bool vbus_lane_spin(struct vbus_lane *lane)
 {
 	u32 window = min(lane->spin_ns, vbus_lane_spin_max(lane));
-	u64 spent;
 
 	if (!window)
 		return false;
-	while ((spent = local_clock() - lane->idle_at) < window) {
-		if (vbus_evq_ready(&lane->g2h)) {
-			lane->stats.spins_won++;
-			vbus_lane_learn(lane, spent);
-			return true;
-		}
-		/* the host's own doing, which says nothing of the guest */
-		if (vbus_lane_has_work(lane))
+	while (local_clock() - lane->idle_at < window) {
+		if (vbus_lane_found(lane, &lane->stats.spins_won))
 			return true;
 		if (atomic_read(&lane->pauses))
 			return false;
@@ -263,18 +270,17 @@ static bool vbus_lane_nap(struct vbus_lane *lane)
 	while (nap && vbus_lane_is_bulk(lane) && !atomic_read(&lane->pauses) &&
 	       !kthread_should_stop()) {
 		timeout = ns_to_ktime(nap);
+		/*
+		 * V: a full barrier.  It orders that we sleep before the look for
+		 * queues that were woken; pairs with W in vbus_lane_serve(), who
+		 * wakes us for those.
+		 */
 		set_current_state(TASK_INTERRUPTIBLE);
-		/* who wakes a queue wakes us, too: vbus_lane_serve() */
 		if (!vbus_lane_has_work(lane))
 			schedule_hrtimeout_range(&timeout, nap / 4,
 						 HRTIMER_MODE_REL);
 		__set_current_state(TASK_RUNNING);
-		if (vbus_evq_ready(&lane->g2h)) {
-			lane->stats.naps_won++;
-			vbus_lane_learn(lane, local_clock() - lane->idle_at);
-			return true;
-		}
-		if (vbus_lane_has_work(lane))
+		if (vbus_lane_found(lane, &lane->stats.naps_won))
 			return true;
 		lane->stats.naps_lost++;
 		/* the delay is never more than what has passed already */

@@ -379,8 +379,6 @@ int venet_tx_create(struct venet_pair *pair)
 	tx->nfree = size;
 	INIT_LIST_HEAD(&tx->sent);
 	tx->tail = 0;
-	tx->frames = 0;
-	tx->zerocopy = 0;
 	tx->wake = max_t(u32, VENET_TX_WORST, size / 4);
 	/* a ring starts armed, and we do not want to be told */
 	vbus_ioq_disarm(&tx->q->comp);

@@ -150,7 +150,7 @@ static u32 venet_start(struct venet_host *venet, const void *in, size_t len)
 	venet_steer_start(venet);
 	WRITE_ONCE(venet->features, features);
 	WRITE_ONCE(venet->active, pairs);
-	/* orders what START says before @running; see venet_start_xmit() */
+	/* Z: orders what START says before @running; pairs with O in venet_start_xmit() */
 	smp_store_release(&venet->running, true);
 	netif_tx_wake_all_queues(venet->netdev);
 	if (READ_ONCE(venet->link))

@@ -261,7 +261,7 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	u32 extra;
 	int err;
 
-	/* the features are those of the START that @running came from */
+	/* O: the features are those of the START that @running came from; pairs with Z */
 	if (unlikely(!q || !READ_ONCE(q->live) ||
 		     !smp_load_acquire(&venet->running)))
 		goto err_drop;

@@ -118,8 +118,8 @@ static void venet_loans_put(struct venet_loans *loans)
 {
 	if (!refcount_dec_and_test(&loans->refs)) {
 		/*
-		 * Orders the count before wake_up_var()'s look for who waits;
-		 * pairs with the barrier of set_current_state(), by which
+		 * X: orders the count before wake_up_var()'s look for who waits;
+		 * pairs with Y, the barrier of set_current_state(), by which
 		 * wait_var_event_timeout() goes to wait before it looks at the
 		 * count.  Somebody else may free it now: its address is all we
 		 * need.
