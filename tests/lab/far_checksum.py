@@ -9,24 +9,17 @@
 #
 # Prints "right", or what is wrong.
 
-import os
 import socket
 import struct
 import sys
 
-TYPE = 0x88b5			# "local experimental"
-SOL_PACKET = 263
+from packets import SOL_PACKET, TYPE, enter, packet_socket
+
 PACKET_VNET_HDR = 15
 NEEDS_CSUM = 1
 START = 34			# the kernel wants an IP header's room before it
 OFFSET = 300
 SECONDS = 60
-
-
-def packet_socket(interface):
-    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    sock.bind((interface, TYPE))
-    return sock
 
 
 def checksum(data):
@@ -38,11 +31,10 @@ def checksum(data):
 
 def main():
     interface, netns, receive = sys.argv[1:]
-    sender = packet_socket(interface)
+    sender = packet_socket(interface, 0)
     sender.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-    with open(f'/run/netns/{netns}') as ns:
-        os.setns(ns.fileno(), os.CLONE_NEWNET)
-    receiver = packet_socket(receive)
+    enter(netns)
+    receiver = packet_socket(receive, TYPE)
     receiver.settimeout(1)
     payload = bytes(i * 7 % 256 for i in range(OFFSET)) + b'\0\0' + bytes(98)
     frame = b'\xff' * 6 + b'\x02\0\0\0\0\x02' + struct.pack('!H', TYPE) + bytes(START - 14) + payload

@@ -135,6 +135,22 @@ static int change(uint8_t *f, int len, const struct words *w)
 	return len + w->tail;
 }
 
+/* @drop: a frame that finds no room is dropped, instead of sent again until it does. */
+static void send_all(int s, struct mmsghdr *m, unsigned int n, int drop)
+{
+	unsigned int i;
+	int done;
+
+	for (i = 0; i < n; i += done) {
+		done = sendmmsg(s, m + i, n - i, 0);
+		if (done >= 0)
+			continue;
+		if (errno != ENOBUFS && errno != EINTR)
+			die("send");
+		done = drop && errno == ENOBUFS;
+	}
+}
+
 /* Frames from number @seq on, many with each system call, which is most of the work. */
 static void send_frames(int s, uint32_t seq, uint32_t count, int len,
 			const struct words *w)
@@ -143,7 +159,6 @@ static void send_frames(int s, uint32_t seq, uint32_t count, int len,
 	static struct mmsghdr m[BATCH];
 	struct iovec v[BATCH];
 	uint32_t i, n;
-	int done;
 
 	for (; count; count -= n) {
 		n = count < BATCH ? count : BATCH;
@@ -153,14 +168,7 @@ static void send_frames(int s, uint32_t seq, uint32_t count, int len,
 			m[i].msg_hdr.msg_iov = &v[i];
 			m[i].msg_hdr.msg_iovlen = 1;
 		}
-		for (i = 0; i < n; i += done) {
-			done = sendmmsg(s, m + i, n - i, 0);
-			if (done >= 0)
-				continue;
-			if (errno != ENOBUFS && errno != EINTR)
-				die("send");
-			done = 0;
-		}
+		send_all(s, m, n, 0);
 	}
 }
 
@@ -247,22 +255,6 @@ static void make_car(struct car *c, const char *word)
 	}
 }
 
-/* A frame that finds no room is dropped: what a train is for is when it comes. */
-static void send_car(struct car *c)
-{
-	unsigned int i;
-	int done;
-
-	for (i = 0; i < c->count; i += done) {
-		done = sendmmsg(c->out, c->m + i, c->count - i, 0);
-		if (done >= 0)
-			continue;
-		if (errno != ENOBUFS && errno != EINTR)
-			die("send");
-		done = errno == ENOBUFS;
-	}
-}
-
 static void train(unsigned int times, unsigned int pause_ms, char **argv)
 {
 	static struct car cars[CARS];
@@ -279,8 +271,9 @@ static void train(unsigned int times, unsigned int pause_ms, char **argv)
 	}
 	while (times--) {
 		nanosleep(&pause, NULL);
+		/* what a train is for is when it comes */
 		for (i = 0; i < n; i++)
-			send_car(&cars[i]);
+			send_all(cars[i].out, cars[i].m, cars[i].count, 1);
 	}
 }
 

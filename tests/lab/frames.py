@@ -13,16 +13,12 @@
 # Prints how many arrived for each DEST, separated by spaces; a frame that
 # arrived is as it was sent, payload and tag, or the program fails.
 
-import os
 import socket
 import struct
 import sys
 
-TYPE = 0x88b5			# "local experimental"
-ETH_P_ALL = 3
-SOL_PACKET = 263
-PACKET_AUXDATA = 8
-TP_STATUS_VLAN_VALID = 1 << 4
+from packets import ETH_P_ALL, PACKET_AUXDATA, SOL_PACKET, TYPE, enter, packet_socket, vlan_tag
+
 END = 0xffff
 SECONDS = 60
 
@@ -41,11 +37,8 @@ def frame(source, dest, which, number):
 
 
 def tci_of(ancillary):
-    for level, kind, data in ancillary:
-        if level == SOL_PACKET and kind == PACKET_AUXDATA:
-            status, _, _, _, _, tci, _ = struct.unpack('=IIIHHHH', data[:20])
-            return tci if status & TP_STATUS_VLAN_VALID else None
-    return None
+    tag = vlan_tag(ancillary)
+    return tag[1] if tag else None
 
 
 def receive(sock):
@@ -62,11 +55,9 @@ def receive(sock):
 def main():
     send_if, netns, receive_if, count = sys.argv[1:5]
     dests = sys.argv[5:]
-    out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    out.bind((send_if, 0))
+    out = packet_socket(send_if, 0)
     source = out.getsockname()[4]
-    with open(f'/run/netns/{netns}') as ns:
-        os.setns(ns.fileno(), os.CLONE_NEWNET)
+    enter(netns)
     # before macvlan or a bridge take the frame away
     into = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     into.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)

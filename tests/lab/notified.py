@@ -10,12 +10,13 @@
 # Prints how many arrived as they were sent, how many were notified of within LIMIT_S,
 # how many of those the kernel had copied instead; and the longest wait, in ms.
 
-import os
 import select
 import socket
 import struct
 import sys
 import time
+
+from packets import enter
 
 SO_ZEROCOPY = 60
 MSG_ZEROCOPY = 0x4000000
@@ -39,8 +40,7 @@ def main():
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind((address, 0))
     receiver.settimeout(20)
-    with open(f'/run/netns/{netns}') as ns:
-        os.setns(ns.fileno(), os.CLONE_NEWNET)
+    enter(netns)
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
     sender.connect(receiver.getsockname())

@@ -15,39 +15,30 @@ import socket
 import struct
 import sys
 
-TYPE = 0x88b5			# "local experimental"
-ETH_P_ALL = 3
-SOL_PACKET = 263
-PACKET_AUXDATA = 8
-TP_STATUS_VLAN_VALID = 1 << 4
+from packets import (ETH_P_ALL, PACKET_AUXDATA, SOL_PACKET, TYPE, enter, packet_socket,
+                     vlan_tag)
+
 SECONDS = 60
 PAYLOAD = bytes(i * 7 % 256 for i in range(200))
 
 
-def packet_socket(netns, interface, protocol):
+def packet_socket_in(netns, interface, protocol):
     if netns != '-':
-        with open(f'/run/netns/{netns}') as ns:
-            os.setns(ns.fileno(), os.CLONE_NEWNET)
-    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    sock.bind((interface, protocol))
-    return sock
+        enter(netns)
+    return packet_socket(interface, protocol)
 
 
 def tag_of(ancillary):
-    for level, kind, data in ancillary:
-        if level == SOL_PACKET and kind == PACKET_AUXDATA:
-            status, _, _, _, _, tci, tpid = struct.unpack('=IIIHHHH', data[:20])
-            if status & TP_STATUS_VLAN_VALID:
-                return f'{tpid:04x}:{tci:04x}'
-    return 'none'
+    tag = vlan_tag(ancillary)
+    return '%04x:%04x' % tag if tag else 'none'
 
 
 def main():
     send_netns, send_if, receive_netns, receive_if = sys.argv[1:5]
     here = os.open('/proc/self/ns/net', os.O_RDONLY)
-    out = packet_socket(send_netns, send_if, 0)
+    out = packet_socket_in(send_netns, send_if, 0)
     os.setns(here, os.CLONE_NEWNET)
-    into = packet_socket(receive_netns, receive_if, ETH_P_ALL)
+    into = packet_socket_in(receive_netns, receive_if, ETH_P_ALL)
     into.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
     into.settimeout(0.2)
     source = out.getsockname()[4]
