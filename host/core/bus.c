@@ -21,7 +21,7 @@ EXPORT_SYMBOL_GPL(vbus_config_lock);
 /* Defaults of the bus's attributes; docs/performance.md says why. */
 #define VBUS_SPIN_US		400
 #define VBUS_NAP_US		25
-#define VBUS_HOLD_US		500
+#define VBUS_HOLD_US		2000
 #define VBUS_BULK_BYTES		8192
 
 /* Protects vbus_connectors; leaf lock, so that modules may load meanwhile. */

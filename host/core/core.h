@@ -68,9 +68,8 @@ u64 vbus_lane_interrupt_cost(const struct vbus_lane *lane);
 void vbus_lane_moderate_stop(struct vbus_lane *lane);
 
 /* hold.c */
-u64 vbus_lane_hold_most(const struct vbus_lane *lane);
 bool vbus_lane_looked(const struct vbus_lane *lane);
-bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs, bool bulk);
+bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs);
 void vbus_lane_end_hold(struct vbus_lane *lane);
 void vbus_lane_hold_init(struct vbus_lane *lane);
 void vbus_lane_hold_stop(struct vbus_lane *lane);
@@ -83,7 +82,6 @@ int vbus_queue_map(struct vbus_queue *q, const struct vbus_mem *mem);
 void vbus_queue_unmap(struct vbus_queue *q);
 
 /* flood.c */
-void vbus_queue_pay(struct vbus_queue *q);
 void vbus_queue_flood_init(struct vbus_queue *q);
 void vbus_queue_flood_stop(struct vbus_queue *q);
 

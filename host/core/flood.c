@@ -7,9 +7,9 @@
  * telling.  So when a queue has had VBUS_FLOOD signals in a row that followed each
  * other faster than an interrupt costs, and fast enough for as many units to come
  * within a hold, and the guest has said nothing on the bus between them, the next
- * signal waits: for bus->hold_us, or until units for a quarter of the ring have come.
- * If they do not come at that pace the flood is over.  The guest cannot find such
- * units itself meanwhile, whether its CPU sleeps or not.
+ * signal waits: for a quarter of bus->hold_us, or until units for a quarter of the
+ * ring have come.  If they do not come at that pace the flood is over.  The guest
+ * cannot find such units itself meanwhile, whether its CPU sleeps or not.
  *
  * Not on a lane above priority 0, and not if the guest has asked for something else
  * (vbus_queue_coalesce()).
@@ -25,12 +25,14 @@
 #include "core.h"
 
 #define VBUS_FLOOD_RING	4	/* a part of the ring is all that waits */
+#define VBUS_FLOOD_HOLD	4	/* ... for a part of the time of a CPU that is awake */
 
 /**
  * vbus_queue_pay() - a signal that waits for company, if there is one, waits no longer
  * @q:		queue; its lane is live, or nothing happens
  *
- * Bottom halves are off.
+ * Bottom halves are off.  For a queue on which nothing is going to be published until
+ * the guest acts; else vbus_queue_tell() sees to it.
  */
 void vbus_queue_pay(struct vbus_queue *q)
 {
@@ -43,9 +45,9 @@ void vbus_queue_pay(struct vbus_queue *q)
 	spin_lock_irqsave(&lane->push_lock, flags);
 	lane->stats.batches++;
 	spin_unlock_irqrestore(&lane->push_lock, flags);
-	/* it has waited already, if the guest sleeps */
-	vbus_lane_signal(lane, q->signal);
+	vbus_queue_signal(q);
 }
+EXPORT_SYMBOL_GPL(vbus_queue_pay);
 
 /* Softirq.  What it was set for may be paid already. */
 static enum hrtimer_restart vbus_queue_due(struct hrtimer *timer)
@@ -70,11 +72,18 @@ static u64 vbus_bus_said(const struct vbus_bus *bus)
 	return said;
 }
 
+/* For how long a signal waits for company, ns. */
+static u64 vbus_queue_flood_ns(const struct vbus_queue *q)
+{
+	return READ_ONCE(q->lane->bus->hold_us) * (u64)NSEC_PER_USEC /
+	       VBUS_FLOOD_HOLD;
+}
+
 /* The guest is to be told of something: does a flood come to it? */
 static bool vbus_queue_flooded(struct vbus_queue *q)
 {
 	struct vbus_lane *lane = q->lane;
-	u64 hold = vbus_lane_hold_most(lane);
+	u64 hold = vbus_queue_flood_ns(q);
 	u64 said = vbus_bus_said(lane->bus);
 	u64 now = local_clock(), since = now - q->signal_at;
 	/* the owner moves on meanwhile: what it has not taken yet is a hint */
@@ -102,7 +111,7 @@ static bool vbus_queue_flooded(struct vbus_queue *q)
 /* Tell the guest later. */
 static void vbus_queue_owe(struct vbus_queue *q, u32 units)
 {
-	u64 ns = vbus_lane_hold_most(q->lane);
+	u64 ns = vbus_queue_flood_ns(q);
 
 	/*
 	 * U: xchg() is a full barrier.  It orders what was published before the debt;
@@ -131,7 +140,7 @@ void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units)
 	if (due && vbus_queue_flooded(q))
 		vbus_queue_owe(q, units);
 	else if (due)
-		vbus_queue_signal(q, q->big && !q->small);
+		vbus_queue_signal(q);
 	/* bottom halves may be off, and keep the timer from running, for far longer */
 	if (READ_ONCE(q->owed) &&
 	    (q->owed_units >= q->comp.size / VBUS_FLOOD_RING ||
@@ -139,8 +148,6 @@ void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units)
 		vbus_queue_pay(q);
 	if (READ_ONCE(q->hold_units) && units)
 		vbus_queue_count(q, units);
-	q->big = false;
-	q->small = false;
 }
 EXPORT_SYMBOL_GPL(vbus_queue_tell);
 

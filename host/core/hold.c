@@ -5,19 +5,13 @@
  * While the guest says that its CPU is awake: it looks at the event queue before that
  * CPU sleeps (vbus_evq_awake()).  On a lane that moves bulk data for up to
  * bus->hold_us; else for no longer than an interrupt costs the two sides here, so that
- * the delay is never more than what it may save.
- *
- * From a guest that sleeps only if it is to be told of big frames, and as long as more
- * follow each other within what waking it up costs, for bus->hold_us at most; a small
- * frame ends it, and a full ring.  Else the guest takes a stream as fast as it comes,
- * frame by frame, and acknowledges it as often, of which each time costs the sender's
- * CPU more than to copy the frame.
+ * the delay is never more than what it may save.  A guest that sleeps is interrupted at
+ * once.
  *
  * The guest may ask for more: a queue may have a time, and a number of units, that its
  * interrupts are held back for (vbus_queue_coalesce()).
  *
- * Locking: all of it under push_lock.  Others look at @held, @held_asleep and
- * @hold_until for a hint.
+ * Locking: all of it under push_lock.  Others look at @held and @hold_until for a hint.
  */
 #define pr_fmt(fmt) "vbus: " fmt
 
@@ -26,40 +20,17 @@
 #include "trace.h"
 #include "core.h"
 
-#define VBUS_SLEEP_INTERRUPTS	2	/* waking a CPU up costs as much as so many */
-
-/*
- * What waking up a guest that sleeps costs, ns.  Beside the interrupt there are the
- * exits of the halt before it, and of the timer that is put off and put back.
- */
-static u64 vbus_lane_sleep_cost(const struct vbus_lane *lane)
-{
-	return VBUS_SLEEP_INTERRUPTS * vbus_lane_interrupt_cost(lane);
-}
-
-/**
- * vbus_lane_hold_most() - for how long the bus lets anything wait by itself, ns
- * @lane:	lane
- */
-u64 vbus_lane_hold_most(const struct vbus_lane *lane)
-{
-	return READ_ONCE(lane->bus->hold_us) * (u64)NSEC_PER_USEC;
-}
-
 /*
  * For how long a signal that is due may be held back, ns, if the guest asks for
- * nothing, @most at most.  @bulk: it is for a big frame; @asleep: set if the guest
- * sleeps.
+ * nothing.
  */
-static u64 vbus_lane_patience(const struct vbus_lane *lane, u64 most, bool bulk,
-			      bool *asleep)
+static u64 vbus_lane_patience(const struct vbus_lane *lane)
 {
+	u64 most = READ_ONCE(lane->bus->hold_us) * (u64)NSEC_PER_USEC;
+
 	lockdep_assert_held(&lane->push_lock);
-	if (lane->priority || !most)
+	if (lane->priority || !most || !vbus_evq_awake(&lane->h2g))
 		return 0;
-	*asleep = !vbus_evq_awake(&lane->h2g);
-	if (*asleep)
-		return bulk ? min(most, vbus_lane_sleep_cost(lane)) : 0;
 	if (vbus_lane_is_bulk(lane))
 		return most;
 	return min(most, vbus_lane_interrupt_cost(lane));
@@ -70,7 +41,6 @@ static void vbus_lane_unhold(struct vbus_lane *lane, bool raised)
 {
 	lockdep_assert_held(&lane->push_lock);
 	WRITE_ONCE(lane->held, false);
-	WRITE_ONCE(lane->held_asleep, false);
 	lane->stats.held_ns += local_clock() - lane->held_at;
 	trace_vbus_hold_end(lane, raised);
 }
@@ -89,7 +59,6 @@ bool vbus_lane_looked(const struct vbus_lane *lane)
  * vbus_lane_hold() - may the interrupt of a signal be held back?
  * @lane:	lane; its push_lock is held
  * @usecs:	how long the guest lets it wait; 0: it did not ask
- * @bulk:	it is for a big frame
  *
  * What the guest asked for goes before what the bus would do by itself.  A lane
  * holds one interrupt for all of its signals, so the least patient one decides:
@@ -98,15 +67,14 @@ bool vbus_lane_looked(const struct vbus_lane *lane)
  * Return: true if it is held back, and will come if it proves to be needed.
  * False: raise it now; nothing is held any more.
  */
-bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs, bool bulk)
+bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 {
 	u64 ns = (u64)usecs * NSEC_PER_USEC;
-	u64 most = vbus_lane_hold_most(lane), until, limit;
-	bool asleep = false;
+	u64 until;
 
 	lockdep_assert_held(&lane->push_lock);
 	if (!ns)
-		ns = vbus_lane_patience(lane, most, bulk, &asleep);
+		ns = vbus_lane_patience(lane);
 	if (!ns) {
 		/* its timer finds nothing, or what is held by then */
 		if (lane->held)
@@ -119,19 +87,14 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs, bool bulk)
 		lane->stats.hold_saved++;
 		vbus_lane_unhold(lane, false);
 	}
-	/* how far vbus_lane_prolong() may go: the least patient one decides that, too */
-	limit = asleep ? until - ns + most : until;
-	lane->hold_limit = lane->held ? min(lane->hold_limit, limit) : limit;
 	if (lane->held && until >= lane->hold_until)
 		return true;
 	WRITE_ONCE(lane->hold_until, until);
-	WRITE_ONCE(lane->held_asleep, asleep);
 	if (!lane->held) {
 		WRITE_ONCE(lane->stats.held, lane->stats.held + 1);
 		WRITE_ONCE(lane->held, true);
 		lane->held_at = until - ns;
-		trace_vbus_hold(lane, (asleep ? most : ns) / NSEC_PER_USEC,
-				asleep);
+		trace_vbus_hold(lane, ns / NSEC_PER_USEC);
 	}
 	/* a timer that is early sets itself anew */
 	if (!hrtimer_is_queued(&lane->hold) || until < lane->timer_at) {
@@ -194,65 +157,6 @@ static enum hrtimer_restart vbus_lane_hold_expired(struct hrtimer *timer)
 	return again;
 }
 
-/*
- * A big frame comes to a guest that sleeps: others may follow.  If it comes too late the
- * timer, or vbus_lane_note_bulk(), ends the hold.
- */
-static void vbus_lane_prolong(struct vbus_lane *lane)
-{
-	unsigned long flags;
-	u64 now;
-
-	spin_lock_irqsave(&lane->push_lock, flags);
-	now = local_clock();
-	if (lane->held_asleep && now <= lane->hold_until)
-		WRITE_ONCE(lane->hold_until,
-			   min(now + vbus_lane_sleep_cost(lane), lane->hold_limit));
-	spin_unlock_irqrestore(&lane->push_lock, flags);
-}
-
-/**
- * vbus_queue_note_bulk() - a frame for the guest moved, and is about to be published
- * @q:		queue
- * @bytes:	its size
- *
- * As vbus_lane_note_bulk(); serialised like the completion ring.
- */
-void vbus_queue_note_bulk(struct vbus_queue *q, u32 bytes)
-{
-	struct vbus_lane *lane = q->lane;
-	bool big = bytes >= READ_ONCE(lane->bus->bulk_bytes);
-
-	if (big)
-		q->big = true;
-	else
-		q->small = true;
-	if (READ_ONCE(lane->held_asleep)) {
-		/* somebody may wait for a small one, behind big ones that can */
-		if (big)
-			vbus_lane_prolong(lane);
-		else
-			vbus_lane_end_hold(lane);
-	}
-	vbus_lane_note_bulk(lane, bytes);
-}
-EXPORT_SYMBOL_GPL(vbus_queue_note_bulk);
-
-/**
- * vbus_queue_hurry() - nothing more comes until the guest acts
- * @q:		queue; its lane is live, or nothing happens
- *
- * Bottom halves are off; serialised like the completion ring.  What waits for company
- * does so no longer.
- */
-void vbus_queue_hurry(struct vbus_queue *q)
-{
-	vbus_queue_pay(q);
-	if (READ_ONCE(q->lane->held_asleep))
-		vbus_lane_end_hold(q->lane);
-}
-EXPORT_SYMBOL_GPL(vbus_queue_hurry);
-
 void vbus_lane_hold_init(struct vbus_lane *lane)
 {
 	hrtimer_init(&lane->hold, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
@@ -264,5 +168,4 @@ void vbus_lane_hold_stop(struct vbus_lane *lane)
 {
 	hrtimer_cancel(&lane->hold);
 	lane->held = false;
-	lane->held_asleep = false;
 }

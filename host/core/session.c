@@ -182,7 +182,7 @@ static void vbus_session_remind(struct vbus_bus *bus)
 	for (i = 0; i < bus->slots; i++) {
 		q = vbus_session_queue(bus, i);
 		if (q)
-			vbus_queue_signal(q, false);
+			vbus_queue_signal(q);
 	}
 	/* a device may have come or gone, which nobody could tell it */
 	vbus_lane_signal(&bus->lane[0], VBUS_SIGNAL_BUS);

@@ -34,11 +34,10 @@ void vbus_lane_raise(struct vbus_lane *lane)
  * @sig:	signal id, smaller than the slots of the session
  * @usecs:	how long its interrupt may be held back, 0: as long as the lane's
  *		moderation says
- * @bulk:	it tells of a big frame, which others are likely to follow
  *
  * Bottom halves are off.  Nothing happens on a lane that is not live.
  */
-void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs, bool bulk)
+void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs)
 {
 	enum vbus_evq_push result;
 	unsigned long flags;
@@ -52,8 +51,8 @@ void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs, bool
 	lane->stats.signals++;
 	if (result == VBUS_EVQ_SIGNAL ||
 	    (result == VBUS_EVQ_QUEUED && lane->held && !vbus_lane_looked(lane)))
-		result = vbus_lane_hold(lane, usecs, bulk) ? VBUS_EVQ_QUEUED :
-							     VBUS_EVQ_SIGNAL;
+		result = vbus_lane_hold(lane, usecs) ? VBUS_EVQ_QUEUED :
+						       VBUS_EVQ_SIGNAL;
 	if (result == VBUS_EVQ_SIGNAL && vbus_lane_outranked(lane))
 		result = VBUS_EVQ_QUEUED;
 	if (result == VBUS_EVQ_SIGNAL)
@@ -78,6 +77,6 @@ EXPORT_SYMBOL_GPL(vbus_lane_signal_coalesced);
  */
 void vbus_lane_signal(struct vbus_lane *lane, u32 sig)
 {
-	vbus_lane_signal_coalesced(lane, sig, 0, false);
+	vbus_lane_signal_coalesced(lane, sig, 0);
 }
 EXPORT_SYMBOL_GPL(vbus_lane_signal);

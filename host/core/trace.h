@@ -44,27 +44,22 @@ DEFINE_EVENT(vbus_lane, vbus_hand_over,
 DEFINE_EVENT(vbus_lane, vbus_interrupt,
 	TP_PROTO(const struct vbus_lane *lane), TP_ARGS(lane));
 
-/*
- * The lane's interrupt is held back, for that long at most; asleep: for a big frame, from
- * a guest that sleeps.
- */
+/* The lane's interrupt is held back, for that long at most. */
 TRACE_EVENT(vbus_hold,
-	TP_PROTO(const struct vbus_lane *lane, u32 usecs, bool asleep),
-	TP_ARGS(lane, usecs, asleep),
+	TP_PROTO(const struct vbus_lane *lane, u32 usecs),
+	TP_ARGS(lane, usecs),
 	TP_STRUCT__entry(
 		__string(bus, lane->bus->name)
 		__field(unsigned int, lane)
 		__field(u32, usecs)
-		__field(bool, asleep)
 	),
 	TP_fast_assign(
 		__assign_str(bus);
 		__entry->lane = lane->index;
 		__entry->usecs = usecs;
-		__entry->asleep = asleep;
 	),
-	TP_printk("bus=%s lane=%u usecs=%u%s", __get_str(bus), __entry->lane,
-		  __entry->usecs, __entry->asleep ? " asleep" : "")
+	TP_printk("bus=%s lane=%u usecs=%u", __get_str(bus), __entry->lane,
+		  __entry->usecs)
 );
 
 /* It is not held any more: raised, or saved because the guest has looked. */

@@ -147,10 +147,8 @@ struct vbus_lane_stats {
  * @rt_used:	CPU time of the worker then
  * @rt_now:	the worker is in the real-time class
  * @held:	an interrupt is held back; under @push_lock
- * @held_asleep: ... from a guest that sleeps, and a small frame ends that
  * @held_at:	local_clock() when that began
  * @hold_until:	... and no longer than to this local_clock()
- * @hold_limit:	... and this, if it is prolonged
  * @timer_at:	local_clock() when @hold is due, if it is queued
  * @hold:	ends that
  */
@@ -189,10 +187,8 @@ struct vbus_lane {
 	u64 rt_used;
 	bool rt_now;
 	bool held;
-	bool held_asleep;
 	u64 held_at;
 	u64 hold_until;
-	u64 hold_limit;
 	u64 timer_at;
 	struct hrtimer hold;
 	struct vbus_lane_stats stats;
@@ -207,7 +203,7 @@ struct vbus_lane {
 void vbus_lane_doorbell(struct vbus_lane *lane);
 void vbus_lane_wake(struct vbus_lane *lane, u32 sig);
 void vbus_lane_signal(struct vbus_lane *lane, u32 sig);
-void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs, bool bulk);
+void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs);
 
 /* ------------------------------------------------------------- priority.c */
 
@@ -217,11 +213,6 @@ unsigned int vbus_bus_levels(const struct vbus_bus *bus);
 
 void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes);
 void vbus_lane_share_bulk(struct vbus_lane *lane, const struct vbus_lane *other);
-
-/* ----------------------------------------------------------------- hold.c */
-
-void vbus_queue_note_bulk(struct vbus_queue *q, u32 bytes);
-void vbus_queue_hurry(struct vbus_queue *q);
 
 /* ---------------------------------------------------------------- queue.c */
 
@@ -254,9 +245,6 @@ struct vbus_queue_ops {
  * @hold_units:	... and how many units (the class's) may wait, 0: any number
  * @units:	units of the present hold; serialised like @comp
  * @hold_seq:	which hold that is
- * @big:	a big frame for the guest is about to be published; serialised like
- *		@comp, like the next
- * @small:	a small one is
  * @flood:	signals of a flood that came in a row; serialised like @comp, like the
  *		next five
  * @signal_at:	local_clock() of the last signal
@@ -287,8 +275,6 @@ struct vbus_queue {
 	u32 hold_units;
 	u32 units;
 	u64 hold_seq;
-	bool big;
-	bool small;
 	u32 flood;
 	u64 signal_at;
 	u32 fresh;
@@ -304,18 +290,18 @@ struct vbus_queue {
 
 void vbus_queue_coalesce(struct vbus_queue *q, u32 usecs, u32 units);
 void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units);
+void vbus_queue_pay(struct vbus_queue *q);
 
 /**
  * vbus_queue_signal() - tell the guest that there are completions
  * @q:		queue; its lane is live
- * @bulk:	they are of big frames, which others are likely to follow
  *
  * Bottom halves are off.  Call it when vbus_ioq_publish() on @q->comp returned
  * true.
  */
-static inline void vbus_queue_signal(struct vbus_queue *q, bool bulk)
+static inline void vbus_queue_signal(struct vbus_queue *q)
 {
-	vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us), bulk);
+	vbus_lane_signal_coalesced(q->lane, q->signal, READ_ONCE(q->hold_us));
 }
 
 /**

@@ -4,14 +4,10 @@
  *
  * usage: frames send IFNAME COUNT LEN [WORD...]	as fast as it goes
  *	  frames probe IFNAME FROM NETNS COUNT LEN [WORD...]
- *	  frames train TIMES PAUSE_MS IFNAME:LENxCOUNT...
  *
- * The second sends COUNT frames and waits until all of them are back at
+ * The latter sends COUNT frames and waits until all of them are back at
  * interface FROM of a network namespace ("-": of this one), changed as the WORDs
  * say, see frames.h.
- *
- * The third sends what its words say, one as close behind the other as it goes, to
- * everybody; and that so many times, with a pause before each.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,7 +19,6 @@
 #include <sched.h>
 #include <stdint.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #include "frames.h"
 
@@ -35,8 +30,6 @@
  */
 #define WINDOW		32
 #define PATIENCE_MS	20000
-#define CARS		8		/* words of a train */
-#define CAR_MAX		1024		/* frames of a word: UIO_MAXIOV */
 
 static void __attribute__((noreturn)) die(const char *what)
 {
@@ -135,8 +128,8 @@ static int change(uint8_t *f, int len, const struct words *w)
 	return len + w->tail;
 }
 
-/* @drop: a frame that finds no room is dropped, instead of sent again until it does. */
-static void send_all(int s, struct mmsghdr *m, unsigned int n, int drop)
+/* A frame that finds no room is sent again until it does. */
+static void send_all(int s, struct mmsghdr *m, unsigned int n)
 {
 	unsigned int i;
 	int done;
@@ -147,7 +140,7 @@ static void send_all(int s, struct mmsghdr *m, unsigned int n, int drop)
 			continue;
 		if (errno != ENOBUFS && errno != EINTR)
 			die("send");
-		done = drop && errno == ENOBUFS;
+		done = 0;
 	}
 }
 
@@ -168,7 +161,7 @@ static void send_frames(int s, uint32_t seq, uint32_t count, int len,
 			m[i].msg_hdr.msg_iov = &v[i];
 			m[i].msg_hdr.msg_iovlen = 1;
 		}
-		send_all(s, m, n, 0);
+		send_all(s, m, n);
 	}
 }
 
@@ -226,57 +219,6 @@ static int probe(int out, int in, uint32_t count, int len,
 	return back != count;
 }
 
-/* Frames of a train: the same one, again and again. */
-struct car {
-	int out;
-	unsigned int count;
-	uint8_t frame[FRAME_MAX];
-	struct iovec v;
-	struct mmsghdr m[CAR_MAX];
-};
-
-static void make_car(struct car *c, const char *word)
-{
-	static const struct words everybody = {
-		.mac = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
-	};
-	char ifname[IF_NAMESIZE];
-	unsigned int i, len;
-
-	if (sscanf(word, "%15[^:]:%ux%u", ifname, &len, &c->count) != 3 ||
-	    len < FRAME_MIN || len > FRAME_MAX || !c->count || c->count > CAR_MAX)
-		usage();
-	c->out = packet_socket(ifname, 0);
-	make(c->frame, 0, len, &everybody);
-	c->v = (struct iovec){ .iov_base = c->frame, .iov_len = len };
-	for (i = 0; i < c->count; i++) {
-		c->m[i].msg_hdr.msg_iov = &c->v;
-		c->m[i].msg_hdr.msg_iovlen = 1;
-	}
-}
-
-static void train(unsigned int times, unsigned int pause_ms, char **argv)
-{
-	static struct car cars[CARS];
-	struct timespec pause = {
-		.tv_sec = pause_ms / 1000,
-		.tv_nsec = pause_ms % 1000 * 1000000,
-	};
-	unsigned int i, n;
-
-	for (n = 0; argv[n]; n++) {
-		if (n == CARS)
-			usage();
-		make_car(&cars[n], argv[n]);
-	}
-	while (times--) {
-		nanosleep(&pause, NULL);
-		/* what a train is for is when it comes */
-		for (i = 0; i < n; i++)
-			send_all(cars[i].out, cars[i].m, cars[i].count, 1);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	const char *what = argc > 4 ? argv[1] : "";
@@ -289,10 +231,6 @@ int main(int argc, char **argv)
 			usage();
 		out = packet_socket(argv[2], 0);
 		send_frames(out, 0, atoi(argv[3]), len, &w);
-		return 0;
-	}
-	if (!strcmp(what, "train")) {
-		train(atoi(argv[2]), atoi(argv[3]), argv + 4);
 		return 0;
 	}
 	if (strcmp(what, "probe") || argc < 7 || parse_words(argv + 7, &w))

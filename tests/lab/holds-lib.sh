@@ -6,8 +6,8 @@
 
 tracing=/sys/kernel/tracing
 
-# watch CMD...: run it and leave one line "LIMIT TOOK raised|saved awake|asleep", in
-# microseconds, for each hold in /tmp/holds
+# watch CMD...: run it and leave one line "LIMIT TOOK raised|saved", in microseconds, for
+# each hold in /tmp/holds
 watch()
 {
 	echo 0 >$tracing/tracing_on
@@ -31,13 +31,12 @@ watch()
 		}
 	}
 	/ vbus_hold: / {
-		guest[lane] = $NF == "asleep" ? $NF : "awake"
 		sub(/.*usecs=/, "")
 		limit[lane] = $1
 		since[lane] = us
 	}
 	/ vbus_hold_end: / && lane in since {
-		printf "%d %d %s %s\n", limit[lane], us - since[lane], $NF, guest[lane]
+		printf "%d %d %s\n", limit[lane], us - since[lane], $NF
 		delete since[lane]
 	}' $tracing/trace >/tmp/holds
 }

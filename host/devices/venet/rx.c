@@ -238,7 +238,7 @@ static int venet_rx_put(struct vbus_queue *q, struct netdev_queue *txq,
 		return 0;
 	if (unlikely(!venet_rx_room(q, len, &n))) {
 		venet_rx_publish(q);
-		vbus_queue_hurry(q);
+		vbus_queue_pay(q);
 		venet_count_one(&pair->rx_stats, &pair->rx_stats.stalls);
 		err = venet_rx_wait(q, txq, len);
 		if (err)
@@ -298,7 +298,7 @@ netdev_tx_t venet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	}
 	pair->fresh++;
 	venet_count(&pair->rx_stats, 1, skb->len);
-	vbus_queue_note_bulk(q, skb->len);
+	vbus_lane_note_bulk(q->lane, skb->len);
 	if (!netdev_xmit_more() || netif_xmit_stopped(txq))
 		venet_rx_publish(q);
 	dev_consume_skb_any(skb);

@@ -279,7 +279,7 @@ void venet_tx_complete(struct vbus_queue *q, u16 id, u16 flags)
 static void venet_tx_publish(struct vbus_queue *q)
 {
 	if (vbus_ioq_publish(&q->comp))
-		vbus_queue_signal(q, false);
+		vbus_queue_signal(q);
 }
 
 /*

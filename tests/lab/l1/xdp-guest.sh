@@ -74,12 +74,12 @@ xdp_in()
 	echo 0 >$CFS/buses/b0/hold_us
 	single=$(flood "$g" 102000)
 	ok $? "$what: DROP: a flood, every frame of it"
-	echo 500 >$CFS/buses/b0/hold_us
+	echo 2000 >$CFS/buses/b0/hold_us
 	waited=$(lane_stat b0 0 batches)
 	batched=$(flood "$g" 202000)
 	ok $? "$what: DROP: a flood that is signalled in batches, every frame of it"
 	is "$(($(lane_stat b0 0 batches) > waited))" 1 "$what: DROP: ... they are counted"
-	note "signals for 100000 frames: $single with hold_us 0, $batched with 500"
+	note "signals for 100000 frames: $single with hold_us 0, $batched with 2000"
 	is "$((batched > 0 && batched * 2 <= single))" 1 "$what: DROP: ... by half as many signals or fewer"
 	# a signal that waits for so long, and for so many, waits when the guest is stopped
 	echo 10000 >$CFS/buses/b0/hold_us
@@ -96,7 +96,7 @@ xdp_in()
 	kill $endless
 	wait $endless
 	in_guest "$g" ethtool -G g0 rx 1024
-	echo 500 >$CFS/buses/b0/hold_us
+	echo 2000 >$CFS/buses/b0/hold_us
 	is "$(attach tx swap)" OK "$what: exchange for TX"
 	for len in 46 1514; do
 		passes "$what: TX: frames of $len bytes" "$FRAMES" probe v0 v0 - 500 $len swap

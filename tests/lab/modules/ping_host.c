@@ -54,7 +54,7 @@ static void ping_put(struct vbus_queue *q, u64 ping)
 static void ping_publish(struct vbus_queue *q)
 {
 	if (vbus_ioq_publish(&q->comp))
-		vbus_queue_signal(q, false);
+		vbus_queue_signal(q);
 }
 
 /* By the device's thread. */
