@@ -68,6 +68,7 @@ u64 vbus_lane_interrupt_cost(const struct vbus_lane *lane);
 void vbus_lane_moderate_stop(struct vbus_lane *lane);
 
 /* hold.c */
+u64 vbus_lane_hold_most(const struct vbus_lane *lane);
 bool vbus_lane_looked(const struct vbus_lane *lane);
 bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs);
 void vbus_lane_end_hold(struct vbus_lane *lane);

@@ -6,7 +6,7 @@
  * its ring empty, arms it, and is told of the next one: most of what both sides do is
  * telling.  So when a queue has had VBUS_FLOOD signals in a row that followed each
  * other faster than an interrupt costs, and fast enough for as many units to come
- * within a hold, and the guest has said nothing on the bus between them, the next
+ * while one waits, and the guest has said nothing on the bus between them, the next
  * signal waits: for a quarter of bus->hold_us, or until units for a quarter of the
  * ring have come.  If they do not come at that pace the flood is over.  The guest
  * cannot find such units itself meanwhile, whether its CPU sleeps or not.
@@ -75,8 +75,7 @@ static u64 vbus_bus_said(const struct vbus_bus *bus)
 /* For how long a signal waits for company, ns. */
 static u64 vbus_queue_flood_ns(const struct vbus_queue *q)
 {
-	return READ_ONCE(q->lane->bus->hold_us) * (u64)NSEC_PER_USEC /
-	       VBUS_FLOOD_HOLD;
+	return vbus_lane_hold_most(q->lane) / VBUS_FLOOD_HOLD;
 }
 
 /* The guest is to be told of something: does a flood come to it? */
@@ -89,7 +88,7 @@ static bool vbus_queue_flooded(struct vbus_queue *q)
 	/* the owner moves on meanwhile: what it has not taken yet is a hint */
 	bool answered = said != q->answered ||
 			data_race(vbus_evq_ready(&lane->g2h));
-	/* at this pace VBUS_FLOOD units come within a hold */
+	/* at this pace VBUS_FLOOD units come while a signal waits */
 	bool fast = since < q->fresh * (hold / VBUS_FLOOD);
 
 	/* once the flood is on, signals are as far apart as that makes them */

@@ -20,13 +20,22 @@
 #include "trace.h"
 #include "core.h"
 
+/**
+ * vbus_lane_hold_most() - for how long the bus lets anything wait by itself, ns
+ * @lane:	lane
+ */
+u64 vbus_lane_hold_most(const struct vbus_lane *lane)
+{
+	return READ_ONCE(lane->bus->hold_us) * (u64)NSEC_PER_USEC;
+}
+
 /*
  * For how long a signal that is due may be held back, ns, if the guest asks for
  * nothing.
  */
 static u64 vbus_lane_patience(const struct vbus_lane *lane)
 {
-	u64 most = READ_ONCE(lane->bus->hold_us) * (u64)NSEC_PER_USEC;
+	u64 most = vbus_lane_hold_most(lane);
 
 	lockdep_assert_held(&lane->push_lock);
 	if (lane->priority || !most || !vbus_evq_awake(&lane->h2g))
