@@ -5,8 +5,8 @@
  * A guest that is faster than whoever sends to it takes two or three packets, finds
  * its ring empty, arms it, and is told of the next one: most of what both sides do is
  * telling.  So when a queue has had VBUS_FLOOD signals in a row that followed each
- * other faster than an interrupt costs, and fast enough for as many units to come
- * while one waits, and the guest has said nothing on the bus between them, the next
+ * other faster than one would have waited, and fast enough for as many units to come
+ * while it waits, and the guest has said nothing on the bus between them, the next
  * signal waits: for a quarter of bus->hold_us, or until units for a quarter of the
  * ring have come.  If they do not come at that pace the flood is over.  The guest
  * cannot find such units itself meanwhile, whether its CPU sleeps or not.
@@ -91,8 +91,11 @@ static bool vbus_queue_flooded(struct vbus_queue *q)
 	/* at this pace VBUS_FLOOD units come while a signal waits */
 	bool fast = since < q->fresh * (hold / VBUS_FLOOD);
 
-	/* once the flood is on, signals are as far apart as that makes them */
-	if (q->flood < VBUS_FLOOD && since >= vbus_lane_interrupt_cost(lane))
+	/*
+	 * Further apart, none would join another.  Once the flood is on, signals are
+	 * as far apart as that makes them.
+	 */
+	if (q->flood < VBUS_FLOOD && since >= hold)
 		fast = false;
 	q->answered = said;
 	q->signal_at = now;
