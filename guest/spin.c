@@ -12,6 +12,11 @@
  * with the last one, and an answer that comes before the program has begun to wait
  * for it costs no interrupt.  When a CPU that slept transmits it is awake again.
  *
+ * Not while bulk data is received, if there are other CPUs.  To them it looks as if the
+ * program that receives it shared its CPU with the thread, which waits for it; when one
+ * of them is idle the load balancer pulls the program over, away from its packets, some
+ * 50 times a second.  That costs more than the interrupts do.
+ *
  * Spinning: when a lane has run empty and nothing else wants its CPU, look for the
  * host's next signal for a moment instead of halting.  It saves the exit of the
  * halt, the interrupt, and the host the wake-up.  The thread takes the lane's NAPI
@@ -38,10 +43,18 @@
 #include "guest.h"
 
 #define SPIN_AVERAGE	8			/* waits that the average remembers */
+#define SPIN_BULK	(HZ / 10)		/* jiffies that bulk data is remembered for */
 #define COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
 #define CALIBRATIONS	64			/* doorbells to find their cost */
 #define SLEEPS		15			/* sleeps to find theirs */
 #define SLEEP_NS	(100 * NSEC_PER_USEC)	/* enough for the CPU to halt */
+
+/* May the thread be woken? */
+static bool spin_welcome(const struct vbus_lane *lane)
+{
+	return num_online_cpus() == 1 ||
+	       time_after(jiffies, READ_ONCE(lane->spin.bulk_at) + SPIN_BULK);
+}
 
 /* The longest spin that can pay. */
 static u32 spin_max(const struct vbus_lane *lane)
@@ -76,8 +89,11 @@ static void spin_stay_awake(struct vbus_lane *lane, bool awake)
  */
 void vbus_spin_arming(struct vbus_lane *lane)
 {
+	struct vbus_spin *spin = &lane->spin;
+
 	/* if the thread has just given up, the CPU sleeps next */
-	spin_stay_awake(lane, !lane->spin.after);
+	spin->stay = !spin->after && spin_welcome(lane);
+	spin_stay_awake(lane, spin->stay);
 }
 
 /**
@@ -93,7 +109,8 @@ void vbus_spin_idle(struct vbus_lane *lane)
 	} else {
 		spin->spent_ns = 0;
 		WRITE_ONCE(spin->cpu, smp_processor_id());
-		spin_wake(lane);
+		if (spin->stay)
+			spin_wake(lane);
 	}
 	spin->idle_us = spin_cpu_idle_us();
 }
@@ -107,7 +124,9 @@ void vbus_spin_idle(struct vbus_lane *lane)
 void __vbus_guest_lane_stir(struct vbus_lane *lane)
 {
 	/* netconsole may be here with the scheduler's locks held */
-	if (irqs_disabled() || READ_ONCE(lane->spin.cpu) != smp_processor_id())
+	if (irqs_disabled() ||
+	    READ_ONCE(lane->spin.cpu) != smp_processor_id() ||
+	    !spin_welcome(lane))
 		return;
 	spin_stay_awake(lane, true);
 	spin_wake(lane);
@@ -301,6 +320,8 @@ int vbus_spin_init(struct vbus_lane *lane)
 {
 	struct task_struct *task;
 
+	/* long ago */
+	WRITE_ONCE(lane->spin.bulk_at, jiffies - 2 * SPIN_BULK);
 	task = kthread_run(spin_thread, lane, "vbus%d/%u", lane->guest->id,
 			   lane->index);
 	if (IS_ERR(task))

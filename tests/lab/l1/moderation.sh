@@ -75,6 +75,15 @@ rtt()
 		awk '{ print int($1 * 1000) }' | middle
 }
 
+# cpus 0|1: all but the first one off, or on
+cpus()
+{
+	local cpu
+	for cpu in /sys/devices/system/cpu/cpu[1-9]*/online; do
+		echo "$1" >"$cpu"
+	done
+}
+
 load_host
 load_loop
 ip netns add g
@@ -123,11 +132,22 @@ for us in 200 1000 10000; do
 	like "$(</tmp/watched)" '^67108864 of 67108864 ' "hold_us $us: the bytes of a stream from the guest are right"
 	is "$(($(holds $us) > 0)) $(above $us)" "1 0" "hold_us $us: interrupts are held, with that limit"
 	bounded "hold_us $us"
+	# as in a guest with one CPU
+	cpus 0
 	watch in_g "$TRAFFIC" get $H4 "$PORT" 64 1
+	cpus 1
 	like "$(</tmp/watched)" '^67108864 of 67108864 ' "hold_us $us: the bytes of a stream to the guest are right"
 	is "$(($(holds $us) > 0)) $(above $us)" "1 0" "hold_us $us: interrupts of that are held, too"
 	bounded "hold_us $us, to the guest"
 done
+signals=$(lane_stat l0 0 signals)
+held=$(lane_stat l0 0 held)
+in_g "$TRAFFIC" get $H4 "$PORT" 64 1 >/tmp/watched 2>&1
+signals=$(($(lane_stat l0 0 signals) - signals))
+held=$(($(lane_stat l0 0 held) - held))
+note "a stream to a guest with several CPUs: $held of $signals signals held"
+like "$(</tmp/watched)" '^67108864 of 67108864 ' "hold_us, several CPUs: the bytes of a stream to the guest are right"
+is "$((signals > 0 && held * 10 <= signals))" 1 "hold_us, several CPUs: ... interrupts of that are not held"
 # the stream counts as bulk data for a while
 await "the stream is over" grep -q '^bulk 0' /sys/kernel/debug/vbus/l0/lane0/moderation
 batches=$(lane_stat l0 0 batches)
