@@ -27,14 +27,11 @@
 #define VBUS_FLOOD_RING	4	/* a part of the ring is all that waits */
 #define VBUS_FLOOD_HOLD	4	/* ... for a part of the time of a CPU that is awake */
 
-/**
- * vbus_queue_pay() - a signal that waits for company, if there is one, waits no longer
- * @q:		queue; its lane is live, or nothing happens
- *
- * Bottom halves are off.  For a queue on which nothing is going to be published until
- * the guest acts; else vbus_queue_tell() sees to it.
+/*
+ * A signal that waits for company, if there is one, waits no longer.  The lane is live,
+ * or nothing happens; bottom halves are off.
  */
-void vbus_queue_pay(struct vbus_queue *q)
+static void vbus_queue_pay(struct vbus_queue *q)
 {
 	struct vbus_lane *lane = q->lane;
 	unsigned long flags;
@@ -47,7 +44,20 @@ void vbus_queue_pay(struct vbus_queue *q)
 	spin_unlock_irqrestore(&lane->push_lock, flags);
 	vbus_queue_signal(q);
 }
-EXPORT_SYMBOL_GPL(vbus_queue_pay);
+
+/**
+ * vbus_queue_stalled() - nothing is going to be published until the guest acts
+ * @q:		queue; its lane is live, or nothing happens
+ *
+ * So nothing that the guest is to be told waits any longer.  Bottom halves are off.
+ */
+void vbus_queue_stalled(struct vbus_queue *q)
+{
+	vbus_queue_pay(q);
+	if (READ_ONCE(q->lane->held))
+		vbus_lane_end_hold(q->lane);
+}
+EXPORT_SYMBOL_GPL(vbus_queue_stalled);
 
 /* Softirq.  What it was set for may be paid already. */
 static enum hrtimer_restart vbus_queue_due(struct hrtimer *timer)
@@ -97,6 +107,7 @@ static bool vbus_queue_flooded(struct vbus_queue *q)
 	 */
 	if (q->flood < VBUS_FLOOD && since >= hold)
 		fast = false;
+	vbus_lane_note_pace(lane, since, q->fresh);
 	q->answered = said;
 	q->signal_at = now;
 	q->fresh = 0;

@@ -131,6 +131,7 @@ struct vbus_lane_stats {
  * @worker:	serves when there is more than a little to do
  * @idle:	waiters for ownership
  * @bulk_until:	local_clock() until which the lane counts as moving bulk data
+ * @gap_ns:	from one frame to the guest to the next on average, lately; a hint
  * @flood:	signals of a flood that came in a row; by the owner, like the next two
  * @answered:	signals to the guest by the last of them
  * @idle_at:	local_clock() when the lane last ran out of work
@@ -146,7 +147,9 @@ struct vbus_lane_stats {
  * @rt_since:	local_clock() when that was reckoned last
  * @rt_used:	CPU time of the worker then
  * @rt_now:	the worker is in the real-time class
- * @held:	an interrupt is held back; under @push_lock
+ * @was_awake:	the guest said that it is awake since the last interrupt; under
+ *		@push_lock, like the next four
+ * @held:	an interrupt is held back; others read it for a hint
  * @held_at:	local_clock() when that began
  * @hold_until:	... and no longer than to this local_clock()
  * @timer_at:	local_clock() when @hold is due, if it is queued
@@ -173,6 +176,7 @@ struct vbus_lane {
 	struct task_struct *worker;
 	wait_queue_head_t idle;
 	u64 bulk_until;
+	u32 gap_ns;
 	u32 flood;
 	u64 answered;
 	u64 idle_at;
@@ -186,6 +190,7 @@ struct vbus_lane {
 	u64 rt_since;
 	u64 rt_used;
 	bool rt_now;
+	bool was_awake;
 	bool held;
 	u64 held_at;
 	u64 hold_until;
@@ -290,7 +295,7 @@ struct vbus_queue {
 
 void vbus_queue_coalesce(struct vbus_queue *q, u32 usecs, u32 units);
 void vbus_queue_tell(struct vbus_queue *q, bool due, u32 units);
-void vbus_queue_pay(struct vbus_queue *q);
+void vbus_queue_stalled(struct vbus_queue *q);
 
 /**
  * vbus_queue_signal() - tell the guest that there are completions

@@ -238,7 +238,7 @@ static int venet_rx_put(struct vbus_queue *q, struct netdev_queue *txq,
 		return 0;
 	if (unlikely(!venet_rx_room(q, len, &n))) {
 		venet_rx_publish(q);
-		vbus_queue_pay(q);
+		vbus_queue_stalled(q);
 		venet_count_one(&pair->rx_stats, &pair->rx_stats.stalls);
 		err = venet_rx_wait(q, txq, len);
 		if (err)
