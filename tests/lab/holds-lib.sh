@@ -54,3 +54,10 @@ interrupt_us()
 	awk 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
 		NR == 2 { print int(($column["raise_ns"] + 2 * $column["doorbell_ns"]) / 1000) }' "$CFS/buses/$1/costs"
 }
+
+# sleep_us BUS: the same of a sleep of the guest's
+sleep_us()
+{
+	awk 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+		NR == 2 { print int(($column["raise_ns"] + 5 * $column["doorbell_ns"] + $column["wake_ns"]) / 1000) }' "$CFS/buses/$1/costs"
+}
