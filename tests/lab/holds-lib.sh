@@ -47,17 +47,22 @@ middle()
 	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] + 0 }'
 }
 
-# interrupt_us BUS: what an interrupt costs both sides here, as the host reckons, on the
-# bus's first lane
-interrupt_us()
+# cost_us BUS DOORBELLS WAKES: raising an interrupt and so many of those, as the host
+# reckons, on the bus's first lane
+cost_us()
 {
-	awk 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
-		NR == 2 { print int(($column["raise_ns"] + 2 * $column["doorbell_ns"]) / 1000) }' "$CFS/buses/$1/costs"
+	awk -v doorbells="$2" -v wakes="$3" 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+		NR == 2 { print int(($column["raise_ns"] + doorbells * $column["doorbell_ns"] + wakes * $column["wake_ns"]) / 1000) }' "$CFS/buses/$1/costs"
 }
 
-# sleep_us BUS: the same of a sleep of the guest's
+# interrupt_us BUS: what an interrupt costs both sides here
+interrupt_us()
+{
+	cost_us "$1" 2 0
+}
+
+# sleep_us BUS: ... and a sleep of the guest's
 sleep_us()
 {
-	awk 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
-		NR == 2 { print int(($column["raise_ns"] + 5 * $column["doorbell_ns"] + $column["wake_ns"]) / 1000) }' "$CFS/buses/$1/costs"
+	cost_us "$1" 5 1
 }
