@@ -46,8 +46,8 @@ static u64 vbus_lane_patience(struct vbus_lane *lane)
 	if (lane->priority || !most)
 		return 0;
 	if (!vbus_evq_awake(&lane->h2g))
-		return !lane->was_awake && vbus_lane_streams(lane) ?
-		       min(most, vbus_lane_sleep_cost(lane)) : 0;
+		return lane->was_awake ? 0 :
+		       min(most, vbus_lane_stream_cost(lane));
 	lane->was_awake = true;
 	if (vbus_lane_is_bulk(lane))
 		return most;

@@ -133,14 +133,12 @@ u64 vbus_lane_interrupt_cost(const struct vbus_lane *lane)
 	return READ_ONCE(lane->raise_ns) + 2ull * vbus_lane_exit_cost(lane);
 }
 
-/**
- * vbus_lane_sleep_cost() - what a sleep of the guest's that we end costs both sides, ns
- * @lane:	lane that is live
- *
- * The interrupt, three exits of the guest's (it halts, and puts its timer off and back)
- * and a wake-up of its thread, for which that of the worker is the measure.
+/*
+ * What a sleep of the guest's that we end costs both sides, ns: the interrupt, three
+ * exits of the guest's (it halts, and puts its timer off and back) and a wake-up of its
+ * thread, for which that of the worker is the measure.
  */
-u64 vbus_lane_sleep_cost(const struct vbus_lane *lane)
+static u64 vbus_lane_sleep_cost(const struct vbus_lane *lane)
 {
 	return vbus_lane_interrupt_cost(lane) + 3ull * vbus_lane_exit_cost(lane) +
 	       READ_ONCE(lane->wake_ns);
@@ -167,13 +165,17 @@ void vbus_lane_note_pace(struct vbus_lane *lane, u64 ns, u32 units)
 }
 
 /**
- * vbus_lane_streams() - does the next frame come before a sleep could end?
+ * vbus_lane_stream_cost() - what it costs to end the guest's sleep for each frame, ns
  * @lane:	lane that is live
+ *
+ * Return: what a sleep costs, if a stream comes whose next frame is there sooner; 0 if
+ * not.
  */
-bool vbus_lane_streams(const struct vbus_lane *lane)
+u64 vbus_lane_stream_cost(const struct vbus_lane *lane)
 {
-	return vbus_lane_is_bulk(lane) &&
-	       READ_ONCE(lane->gap_ns) < vbus_lane_sleep_cost(lane);
+	u64 sleep = vbus_lane_sleep_cost(lane);
+
+	return vbus_lane_is_bulk(lane) && READ_ONCE(lane->gap_ns) < sleep ? sleep : 0;
 }
 
 /* The longest spin that can pay: what a doorbell and a wake-up cost here. */
