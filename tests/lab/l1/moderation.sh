@@ -212,7 +212,7 @@ coalesce rx-usecs 10000 rx-frames 0
 in_g ethtool -G "$nic" rx 64
 await "ping" in_g ping -c1 -W1 $H4
 stalls=$(stalls)
-watch ping -c 400 -l 400 -W 20 $G4
+watch ping -c 250 -l 250 -i 0.01 -W 2 $G4
 stalls=$(($(stalls) - stalls))
 early=$(awk '$3 == "raised" && $2 < 5000' /tmp/holds | wc -l)
 note "a burst into a ring of 64: full $stalls times; $early of $(wc -l </tmp/holds) holds end before the timer"
