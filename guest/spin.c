@@ -228,7 +228,6 @@ static void spin_once(struct vbus_lane *lane)
 	preempt_enable();
 	if (own)
 		local_bh_enable();
-	cond_resched();
 }
 
 static int spin_thread(void *arg)
@@ -249,6 +248,11 @@ static int spin_thread(void *arg)
 		__set_current_state(TASK_RUNNING);
 		WRITE_ONCE(lane->spin.wanted, false);
 		spin_once(lane);
+		/*
+		 * What was found may have been polled for just now, in our context, and
+		 * have woken a program and us: that is first, the CPU does not sleep yet.
+		 */
+		cond_resched();
 	}
 	return 0;
 }
