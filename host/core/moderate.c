@@ -48,7 +48,8 @@
 #define VBUS_NAP_WAKE		4	/* the first nap, as a part of a wake-up */
 #define VBUS_COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
 #define VBUS_AVERAGE		8	/* samples that an average remembers */
-#define VBUS_FLOOD_EXITS	6	/* what the guest does between two, in doorbells */
+#define VBUS_FLOOD_EXITS	12	/* what the guest does between two, in doorbells */
+#define VBUS_FLOOD_PAUSE	2u	/* signals of a flood that a pause takes back */
 
 /* For how long from now on the lane counts as moving bulk data. */
 static void vbus_lane_extend_bulk(struct vbus_lane *lane, u64 now)
@@ -193,6 +194,11 @@ static u32 vbus_lane_spin_max(struct vbus_lane *lane)
  * The guest's next signal came @waited ns after the lane ran out of work.  Served
  * where the doorbell arrives, each signal of a flood costs the guest's CPU an exit
  * and the service, while the worker could do that beside it.
+ *
+ * The exit costs more than the guest thinks: it has measured the best of many in a row,
+ * and finds its caches and its TLB cold after this one.  So even a guest that does
+ * nothing but send looks slow while it rings for each packet; a limit that is too near,
+ * or a count that begins anew after each pause, would leave it in that state.
  */
 static void vbus_lane_note_flood(struct vbus_lane *lane, u64 waited)
 {
@@ -203,7 +209,7 @@ static void vbus_lane_note_flood(struct vbus_lane *lane, u64 waited)
 
 	lane->answered = signals;
 	if (waited > fast)
-		lane->flood = 0;
+		lane->flood -= min(lane->flood, VBUS_FLOOD_PAUSE);
 	else if (answered)
 		lane->flood /= 2;
 	else if (lane->flood < VBUS_FLOOD)
@@ -260,17 +266,23 @@ void vbus_lane_running(struct vbus_lane *lane)
 	lane->woken_at = 0;
 }
 
+/* For how long the lane has had nothing to do, ns. */
+static u64 vbus_lane_waited(const struct vbus_lane *lane)
+{
+	return local_clock() - lane->idle_at;
+}
+
 /*
- * The lane waits: is there work?  A signal of the guest's has made the wait pay, which
- * @won counts and the next wait learns from; what the host itself wants served says
- * nothing of the guest.
+ * The lane has waited for @waited ns: is there work?  A signal of the guest's has made
+ * the wait pay, which @won counts and the next wait learns from; what the host itself
+ * wants served says nothing of the guest.
  */
-static bool vbus_lane_found(struct vbus_lane *lane, u64 *won)
+static bool vbus_lane_found(struct vbus_lane *lane, u64 waited, u64 *won)
 {
 	if (!vbus_evq_ready(&lane->g2h))
 		return test_bit(VBUS_LANE_WOKEN, &lane->state);
 	++*won;
-	vbus_lane_learn(lane, local_clock() - lane->idle_at);
+	vbus_lane_learn(lane, waited);
 	return true;
 }
 
@@ -281,11 +293,12 @@ static bool vbus_lane_found(struct vbus_lane *lane, u64 *won)
 static bool vbus_lane_spin(struct vbus_lane *lane)
 {
 	u32 window = min(lane->spin_ns, vbus_lane_spin_max(lane));
+	u64 waited;
 
 	if (!window)
 		return false;
-	while (local_clock() - lane->idle_at < window) {
-		if (vbus_lane_found(lane, &lane->stats.spins_won))
+	while ((waited = vbus_lane_waited(lane)) < window) {
+		if (vbus_lane_found(lane, waited, &lane->stats.spins_won))
 			return true;
 		if (atomic_read(&lane->pauses))
 			return false;
@@ -308,6 +321,7 @@ static bool vbus_lane_nap(struct vbus_lane *lane)
 {
 	u64 nap = READ_ONCE(lane->bus->nap_us) * (u64)NSEC_PER_USEC;
 	ktime_t timeout;
+	u64 due;
 
 	if (nap)
 		nap = max_t(u64, nap, lane->wake_ns / VBUS_NAP_WAKE);
@@ -315,6 +329,7 @@ static bool vbus_lane_nap(struct vbus_lane *lane)
 	while (nap && vbus_lane_is_bulk(lane) && !atomic_read(&lane->pauses) &&
 	       !kthread_should_stop()) {
 		timeout = ns_to_ktime(nap);
+		due = vbus_lane_waited(lane) + nap;
 		/*
 		 * V: a full barrier.  It orders that we sleep before the look for
 		 * queues that were woken; pairs with W in vbus_lane_serve(), who
@@ -325,7 +340,12 @@ static bool vbus_lane_nap(struct vbus_lane *lane)
 			schedule_hrtimeout_range(&timeout, nap / 4,
 						 HRTIMER_MODE_REL);
 		__set_current_state(TASK_RUNNING);
-		if (vbus_lane_found(lane, &lane->stats.naps_won))
+		/*
+		 * A batch thread may run long after its nap.  When the signal came,
+		 * nobody knows then, which is no reason to think that a flood is over.
+		 */
+		if (vbus_lane_found(lane, min(vbus_lane_waited(lane), due),
+				    &lane->stats.naps_won))
 			return true;
 		lane->stats.naps_lost++;
 		/* the delay is never more than what has passed already */
