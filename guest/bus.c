@@ -60,13 +60,13 @@ static ssize_t lane_stats_show(struct device *dev,
 	ssize_t n;
 	u32 i;
 
-	n = sysfs_emit(buf, "lane interrupts polls events spurious arms rearms held spins_won spins_lost");
+	n = sysfs_emit(buf, "lane interrupts disturbed polls events spurious arms rearms held spins_won spins_lost");
 	n += sysfs_emit_at(buf, n, " kicks coalesced doorbells full outranked raised\n");
 	for (i = 0; i < guest->nlanes; i++) {
 		vbus_guest_lane_stats(&guest->lane[i], &s);
 		n += sysfs_emit_at(buf, n,
-				   "%u %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
-				   i, s.interrupts, s.polls, s.events,
+				   "%u %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n",
+				   i, s.interrupts, s.disturbed, s.polls, s.events,
 				   s.spurious, s.arms, s.rearms, s.held,
 				   s.spins_won, s.spins_lost, s.kicks,
 				   s.coalesced, s.doorbells, s.full,

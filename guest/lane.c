@@ -21,6 +21,7 @@
  */
 #include <linux/cpumask.h>
 #include <linux/interrupt.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include "guest.h"
 
@@ -63,6 +64,7 @@ void vbus_guest_interrupt(struct vbus_guest *guest, u32 index)
 	struct vbus_lane *lane = &guest->lane[index];
 
 	lane->interrupts++;
+	lane->disturbed += !is_idle_task(current);
 	WRITE_ONCE(lane->woken, true);
 	lane_schedule(lane);
 }
@@ -219,6 +221,7 @@ void vbus_guest_lane_stats(const struct vbus_lane *lane,
 			   struct vbus_lane_stats *stats)
 {
 	stats->interrupts = READ_ONCE(lane->interrupts);
+	stats->disturbed = READ_ONCE(lane->disturbed);
 	stats->polls = READ_ONCE(lane->polls);
 	stats->events = READ_ONCE(lane->events);
 	stats->spurious = READ_ONCE(lane->spurious);

@@ -57,6 +57,7 @@ struct vbus_mem {
 /**
  * struct vbus_lane_stats - what happened on a lane
  * @interrupts:	interrupts received
+ * @disturbed:	... while the CPU was not idle
  * @polls:	times that the lane was looked at
  * @events:	signals taken from the host
  * @spurious:	... that named no queue of the lane
@@ -75,6 +76,7 @@ struct vbus_mem {
  */
 struct vbus_lane_stats {
 	u64 interrupts;
+	u64 disturbed;
 	u64 polls;
 	u64 events;
 	u64 spurious;
@@ -155,6 +157,7 @@ struct vbus_lane {
 	bool woken;
 	struct vbus_spin spin;
 	unsigned long interrupts;
+	unsigned long disturbed;
 	unsigned long polls;
 	unsigned long events;
 	unsigned long spurious;

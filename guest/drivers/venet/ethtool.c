@@ -34,8 +34,8 @@ static const char venet_rx_names[VENET_RX_STATS][ETH_GSTRING_LEN] = {
 
 /* In the order of struct vbus_lane_stats, which is shown as it is. */
 static const char venet_lane_names[][ETH_GSTRING_LEN] = {
-	"interrupts", "polls", "events", "spurious", "arms", "rearms", "held",
-	"spins_won", "spins_lost", "kicks", "coalesced", "doorbells", "full",
+	"interrupts", "disturbed", "polls", "events", "spurious", "arms", "rearms",
+	"held", "spins_won", "spins_lost", "kicks", "coalesced", "doorbells", "full",
 	"outranked", "raised",
 };
 

@@ -53,6 +53,23 @@ traffic_each_way a 2 "6.12, MTU 1500" 64
 passes "6.12: 1 GiB from guest to peer" in_guest a traffic put "$PEER4" $PORT 1024 7
 passes "6.12: 1 GiB from peer to guest" in_guest a traffic get "$PEER4" $PORT 1024 8
 
+# The guest says that its CPU sleeps only when it does, so that hardly any interrupt of a
+# stream finds a program running.  (Some must: those that came too late for the last look,
+# and those that were held as long as may be.)
+lane_counters()
+{
+	in_guest a 'cat /sys/bus/vbus/devices/vbus0/lane_stats' | awk '
+		NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+		NR == 2 { print $column["interrupts"], $column["disturbed"] }'
+}
+echo 10000 >$CFS/buses/b0/hold_us
+read -r i0 d0 < <(lane_counters)
+passes "6.12: another GiB from peer to guest" in_guest a traffic get "$PEER4" $PORT 1024 9
+read -r i d < <(lane_counters)
+note "$((i - i0)) interrupts, $((d - d0)) of them while the CPU was busy"
+is "$(((d - d0) * 7 < i - i0))" 1 "6.12: less than a seventh of a stream's interrupts disturb a program"
+echo 2000 >$CFS/buses/b0/hold_us
+
 # Exits to QEMU in a stream, beside those in as long a time without one.  The
 # stream runs in the background and nothing is asked of the guest meanwhile.
 echo 'hist:keys=reason' >"$tracing/events/kvm/kvm_userspace_exit/trigger"
