@@ -63,7 +63,7 @@ bool vbus_lane_woken(struct vbus_lane *lane);
 void vbus_lane_idle(struct vbus_lane *lane);
 void vbus_lane_running(struct vbus_lane *lane);
 void vbus_lane_raised(struct vbus_lane *lane, u64 ns);
-#define VBUS_FLOOD	8	/* fast signals in a row that are a flood, either way */
+#define VBUS_FLOOD	8	/* fast signals that are a flood, either way */
 u64 vbus_lane_interrupt_cost(const struct vbus_lane *lane);
 void vbus_lane_note_pace(struct vbus_lane *lane, u64 ns, u32 units);
 u64 vbus_lane_stream_cost(const struct vbus_lane *lane);

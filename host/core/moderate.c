@@ -4,8 +4,8 @@
  *
  * A lane moves bulk data while frames of at least bus->bulk_bytes were seen on
  * it lately, in either direction, or while the guest floods it: its signals follow
- * each other faster than a doorbell and a wake-up cost, again and again, with none to
- * the guest between them.  Lately is within VBUS_BULK_NS, or VBUS_BULK_WAKES times
+ * each other faster than VBUS_FLOOD_EXITS doorbells and a wake-up cost, again and again,
+ * with none to the guest between them.  Lately is within VBUS_BULK_NS, or VBUS_BULK_WAKES times
  * what those two cost here: between two frames of a stream there may be a sleep of
  * the guest's and one of the sender's, and where these take milliseconds a stream
  * must not look like single frames.  A lane that carries the other direction of such

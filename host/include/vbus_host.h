@@ -132,7 +132,8 @@ struct vbus_lane_stats {
  * @idle:	waiters for ownership
  * @bulk_until:	local_clock() until which the lane counts as moving bulk data
  * @gap_ns:	from one frame to the guest to the next on average, lately; a hint
- * @flood:	signals of a flood that came in a row; by the owner, like the next two
+ * @flood:	signals of a flood that came, less what spoke against one; by the owner,
+ *		like the next two
  * @answered:	signals to the guest by the last of them
  * @idle_at:	local_clock() when the lane last ran out of work
  * @woken_at:	local_clock() when it was last woken, 0: it has run since

@@ -294,12 +294,24 @@ dev_state()
 	[[ $(cat "$CFS/devices/venet/$1/state") == "$2" ]]
 }
 
+# lane_of_table LANE KEY: from a table of lanes in stdin, names in its first line
+lane_of_table()
+{
+	awk -v lane="$1" -v key="$2" '
+		NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+		NR > 1 && $1 == lane { print $column[key] }'
+}
+
 # lane_stat BUS LANE KEY
 lane_stat()
 {
-	awk -v lane="$2" -v key="$3" '
-		NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
-		NR > 1 && $1 == lane { print $column[key] }' "$CFS/buses/$1/stats"
+	lane_of_table "$2" "$3" <"$CFS/buses/$1/stats"
+}
+
+# guest_lane_stat GUEST LANE KEY: the guest's own, of its only bus
+guest_lane_stat()
+{
+	in_guest "$1" 'cat /sys/bus/vbus/devices/vbus*/lane_stats' | lane_of_table "$2" "$3"
 }
 
 net_stat()

@@ -70,14 +70,6 @@ lane_of()
 	in_guest "$1" "ethtool -S $(nic "$1" "$2")" | sed -n 's/^ *lane\([0-9]*\)_interrupts:.*/\1/p' | paste -sd' '
 }
 
-# guest_stat GUEST LANE KEY
-guest_stat()
-{
-	in_guest "$1" 'cat /sys/bus/vbus/devices/vbus*/lane_stats' | awk -v lane="$2" -v key="$3" '
-		NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
-		NR > 1 && $1 == lane { print $column[key] }'
-}
-
 # order GUEST: the guest stands still while KEEP pings come for NIC 0, then as
 # many for NIC 1.  Prints the answers in their order, "0" or "1" for each.
 order()
@@ -190,9 +182,9 @@ is "$(in_guest a 'cat /sys/bus/vbus/devices/vbus0/priorities')" "0 4" \
 is "$(in_guest a 'grep -c "vbus.0-lane" /proc/interrupts')" 2 "one CPU: each lane has its interrupt"
 is "$(lane_of a 0),$(lane_of a 1),$(lane_of a 2)" "0,1,0" \
 	"priorities 0, 4, 2: on lane 0, on lane 1, on the nearest lower one"
-irqs=$(guest_stat a 1 interrupts)
+irqs=$(guest_lane_stat a 1 interrupts)
 peer_run ping -q -c 20 -i 0.05 -W 20 10.78.1.2 >/dev/null
-is "$(($(guest_stat a 1 interrupts) >= irqs + 10))" 1 "what is for NIC 1 interrupts by lane 1"
+is "$(($(guest_lane_stat a 1 interrupts) >= irqs + 10))" 1 "what is for NIC 1 interrupts by lane 1"
 answers=$(order a)
 note "$answers"
 is "${#answers}" $((2 * KEEP)) "two lanes: what waited while the guest stood still is answered, all of it"
@@ -203,14 +195,14 @@ is "$((late <= 4))" 1 "two lanes: NIC 1 is served first, although NIC 0 was firs
 for ((try = 1; try <= 3; try++)); do
 	both_lanes a 24 "one CPU"
 	quiet=$(($(lane_stat b1 0 outranked) + $(lane_stat b1 1 outranked)))
-	found=$(($(guest_stat a 0 outranked) + $(guest_stat a 1 outranked)))
+	found=$(($(guest_lane_stat a 0 outranked) + $(guest_lane_stat a 1 outranked)))
 	[[ $quiet -eq 0 || $found -eq 0 ]] || break
 done
 note "host: $quiet interrupts not raised, of $(lane_stat b1 0 interrupts) and $(lane_stat b1 1 interrupts);" \
-	"guest: $found times found, raised $(guest_stat a 0 raised) and $(guest_stat a 1 raised)"
+	"guest: $found times found, raised $(guest_lane_stat a 0 raised) and $(guest_lane_stat a 1 raised)"
 is "$((quiet > 0 && found > 0))" 1 "one CPU: the lower lane was kept quiet, and found its signals all the same"
 is "$(lane_stat b1 1 held)" 0 "no interrupt of a lane with a priority is held back"
-is "$(($(guest_stat a 1 raised) > 0))" 1 "the higher lane raised the active priority"
+is "$(($(guest_lane_stat a 1 raised) > 0))" 1 "the higher lane raised the active priority"
 like "$("$VBUS" show --stats)" 'outranked=' "vbus show --stats shows it"
 in_guest a "setsid traffic get 10.78.1.1 $PORT 100000 9 </dev/null >/dev/null 2>&1 &
 	setsid traffic put 10.78.1.1 $PORT 100000 9 </dev/null >/dev/null 2>&1 &"

@@ -56,19 +56,16 @@ passes "6.12: 1 GiB from peer to guest" in_guest a traffic get "$PEER4" $PORT 10
 # The guest says that its CPU sleeps only when it does, so that hardly any interrupt of a
 # stream finds a program running.  (Some must: those that came too late for the last look,
 # and those that were held as long as may be.)
-lane_counters()
-{
-	in_guest a 'cat /sys/bus/vbus/devices/vbus0/lane_stats' | awk '
-		NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
-		NR == 2 { print $column["interrupts"], $column["disturbed"] }'
-}
-echo 10000 >$CFS/buses/b0/hold_us
-read -r i0 d0 < <(lane_counters)
+hold_us=$(<"$CFS/buses/b0/hold_us")
+echo 10000 >"$CFS/buses/b0/hold_us"
+irqs=$(guest_lane_stat a 0 interrupts)
+disturbed=$(guest_lane_stat a 0 disturbed)
 passes "6.12: another GiB from peer to guest" in_guest a traffic get "$PEER4" $PORT 1024 9
-read -r i d < <(lane_counters)
-note "$((i - i0)) interrupts, $((d - d0)) of them while the CPU was busy"
-is "$(((d - d0) * 7 < i - i0))" 1 "6.12: less than a seventh of a stream's interrupts disturb a program"
-echo 2000 >$CFS/buses/b0/hold_us
+irqs=$(($(guest_lane_stat a 0 interrupts) - irqs))
+disturbed=$(($(guest_lane_stat a 0 disturbed) - disturbed))
+note "$irqs interrupts, $disturbed of them while the CPU was busy"
+is "$((disturbed * 7 < irqs))" 1 "6.12: less than a seventh of a stream's interrupts disturb a program"
+echo "$hold_us" >"$CFS/buses/b0/hold_us"
 
 # Exits to QEMU in a stream, beside those in as long a time without one.  The
 # stream runs in the background and nothing is asked of the guest meanwhile.
