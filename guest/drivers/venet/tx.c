@@ -109,7 +109,6 @@ static int tx_put_mapped(struct venet_pair *pair, struct sk_buff *skb,
 			 const struct venet_tx_meta *meta)
 {
 	struct venet_tx_piece piece[VENET_CHAIN_MAX];
-	struct venet_tx_slot *slot;
 	int n;
 
 	/* one more for the information */
@@ -122,11 +121,7 @@ static int tx_put_mapped(struct venet_pair *pair, struct sk_buff *skb,
 	n = tx_map(pair->venet->dma_dev, skb, piece);
 	if (n <= 0)
 		return n ? n : -EINVAL;
-	slot = venet_tx_put(&pair->tx, piece, n, meta);
-	slot->skb = skb;
-	slot->zerocopy = skb_zcopy(skb);
-	if (unlikely(slot->zerocopy))
-		venet_tx_note_zerocopy(pair);
+	venet_tx_note_skb(pair, venet_tx_put(&pair->tx, piece, n, meta), skb);
 	return 0;
 }
 

@@ -4,17 +4,20 @@
  * descriptor, and when the queue stops and goes on.
  *
  * The net core's tx lock protects everything here.  Completions cause no signal
- * of their own: they are reaped when the next packet is sent and when the pair
- * is polled for whatever reason.  Only when the ring is full do we ask to be
- * told of the next one.  (Not of a later one: one completion may answer many
- * chains, so that a later one may never come.)
+ * of their own: they are reaped when the next packet is sent, when the pair is
+ * polled for whatever reason, and after a second at the latest.  Only when the
+ * ring is full do we ask to be told of the next one.  (Not of a later one: one
+ * completion may answer many chains, so that a later one may never come.)
+ *
+ * Small packets need many descriptors: in the time for which a program that
+ * receives has the CPU of the lane's worker, one that sends fills hundreds.
  */
 #include <linux/slab.h>
 #include "venet.h"
 
 /* How soon to look for completions that no traffic brings to light. */
 #define TX_REAP_ZEROCOPY	msecs_to_jiffies(10)	/* a program may wait */
-#define TX_REAP_XDP		HZ
+#define TX_REAP			HZ			/* memory of others */
 
 /* Descriptors that may be put: each takes a place in the ring and a slot. */
 u32 venet_tx_free_slots(const struct venet_tx *tx)
@@ -98,7 +101,7 @@ static void tx_release(struct venet_tx *tx, struct venet_tx_slot *head,
 	if (head->frame) {
 		xdp_return_frame_bulk(head->frame, bulk);
 		head->frame = NULL;
-		WRITE_ONCE(tx->frames, tx->frames - 1);
+		tx->frames--;
 	}
 }
 
@@ -153,29 +156,37 @@ void venet_tx_reap(struct venet_pair *pair, int budget)
 }
 
 /**
- * venet_tx_await() - see to it that what somebody waits for is freed some day
+ * venet_tx_await() - see to it that what is with the host is freed some day
  * @pair:	pair
  *
  * Completions are not signalled.  Somebody's page pool waits for the pages of XDP's
- * frames, and a program for what it sent by MSG_ZEROCOPY.
+ * frames and of packets that were forwarded, pktgen for its last one, and a program
+ * for what it sent by MSG_ZEROCOPY.
  */
 void venet_tx_await(struct venet_pair *pair)
 {
 	if (unlikely(READ_ONCE(pair->tx.zerocopy)))
 		schedule_delayed_work(&pair->refill, TX_REAP_ZEROCOPY);
-	else if (unlikely(READ_ONCE(pair->tx.frames)))
-		schedule_delayed_work(&pair->refill, TX_REAP_XDP);
+	else if (!list_empty(&pair->tx.sent))
+		schedule_delayed_work(&pair->refill, TX_REAP);
 }
 
-/* A program waits for what was just put; the tx lock is held. */
-void venet_tx_note_zerocopy(struct venet_pair *pair)
+/* @skb was just put by reference; the tx lock is held. */
+void venet_tx_note_skb(struct venet_pair *pair, struct venet_tx_slot *slot,
+		       struct sk_buff *skb)
 {
 	struct venet_tx *tx = &pair->tx;
 
-	/* the first one does not wait as long as XDP's frames do, nor for the next ones */
-	if (!tx->zerocopy)
-		mod_delayed_work(system_wq, &pair->refill, TX_REAP_ZEROCOPY);
-	WRITE_ONCE(tx->zerocopy, tx->zerocopy + 1);
+	slot->skb = skb;
+	slot->zerocopy = skb_zcopy(skb);
+	if (unlikely(slot->zerocopy)) {
+		/* the first one waits neither as long as others, nor for the next ones */
+		if (!tx->zerocopy)
+			mod_delayed_work(system_wq, &pair->refill, TX_REAP_ZEROCOPY);
+		WRITE_ONCE(tx->zerocopy, tx->zerocopy + 1);
+	} else if (unlikely(!delayed_work_pending(&pair->refill))) {
+		schedule_delayed_work(&pair->refill, TX_REAP);
+	}
 }
 
 /* Hand what was put to the host, and tell it if it wants to be told. */

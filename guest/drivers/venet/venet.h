@@ -17,7 +17,7 @@
 #define VENET_RING_MIN		64u
 #define VENET_RING_MAX		4096u
 #define VENET_RX_LOG2		10	/* default ring sizes */
-#define VENET_TX_LOG2		9
+#define VENET_TX_LOG2		10
 #define VENET_INLINE		256u	/* frames up to this are sent inline */
 #define VENET_RX_COPY		256u	/* ... and copied when received */
 #define VENET_BULK		8192u	/* ... bulk data from here on, as the host has it */
@@ -119,8 +119,9 @@ struct venet_tx_slot {
  *		chain that the host keeps for long keeps its memory, but not its
  *		place in the ring
  * @wake:	free slots from which on a stopped queue goes on
- * @frames:	slots with a frame of XDP; same lock.  The pair's work reads it
- * @zerocopy:	slots with an skb that a program waits for (MSG_ZEROCOPY); likewise
+ * @frames:	slots with a frame of XDP; same lock
+ * @zerocopy:	slots with an skb that a program waits for (MSG_ZEROCOPY); same lock.
+ *		The pair's work reads it
  * @sync:	for @stat
  * @stat:	enum venet_tx_stat; same lock
  */
@@ -194,8 +195,8 @@ struct venet_rx {
  * @index:	number of the pair, and of its queues
  * @napi:	poll of both halves
  * @poll:	its claim on the lane
- * @refill:	polls again when there was no memory, and while somebody waits for
- *		completions (venet_tx_await())
+ * @refill:	polls again when there was no memory, and while the host has memory of
+ *		others (venet_tx_await())
  * @tx:		transmit half
  * @rx:		receive half
  * @dim:	adaptive-rx; the pair's poll, and its own work
@@ -338,7 +339,8 @@ void venet_tx_poll(struct venet_pair *pair, int budget);
 u32 venet_tx_free_slots(const struct venet_tx *tx);
 void venet_tx_reap(struct venet_pair *pair, int budget);
 void venet_tx_await(struct venet_pair *pair);
-void venet_tx_note_zerocopy(struct venet_pair *pair);
+void venet_tx_note_skb(struct venet_pair *pair, struct venet_tx_slot *slot,
+		       struct sk_buff *skb);
 void venet_tx_publish(struct venet_tx *tx);
 void venet_tx_stop(struct venet_pair *pair, struct netdev_queue *txq);
 void venet_tx_unmap(struct device *dma_dev, const struct venet_tx_piece *piece);

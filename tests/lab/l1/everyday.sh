@@ -111,7 +111,7 @@ test_ethtool()
 		"host: ethtool -k: all offloads are on, and can be turned off"
 	is "$(in_g ethtool -l "$nic" | awk '$1 == "Combined:" { printf "%s ", $2 }')" "2 2 " "guest: ethtool -l"
 	is "$(ethtool -l v0 | awk '$1 == "Combined:" { printf "%s ", $2 }')" "2 2 " "host: ethtool -l"
-	is "$(in_g ethtool -g "$nic" | awk '$1 == "RX:" || $1 == "TX:" { printf "%s ", $2 }')" "4096 4096 1024 512 " \
+	is "$(in_g ethtool -g "$nic" | awk '$1 == "RX:" || $1 == "TX:" { printf "%s ", $2 }')" "4096 4096 1024 1024 " \
 		"guest: ethtool -g"
 	is "$(in_g ethtool -c "$nic" | awk '$1 == "rx-usecs:" || $1 == "rx-frames:" { printf "%s ", $2 }')" "0 0 " \
 		"guest: ethtool -c"
@@ -147,13 +147,6 @@ test_rings()
 		"... and have the last size"
 }
 
-# counters agree once both ends have counted what is under way
-same_counts()
-{
-	[[ "$(net_stat v0 tx_bytes) $(net_stat v0 tx_packets) $(net_stat v0 rx_bytes) $(net_stat v0 rx_packets)" == \
-		"$(g_stat rx_bytes) $(g_stat rx_packets) $(g_stat tx_bytes) $(g_stat tx_packets)" ]]
-}
-
 # pktgen FILE COMMAND...: it reads one at a time
 pktgen()
 {
@@ -161,6 +154,50 @@ pktgen()
 	for command in "${@:2}"; do
 		echo "$command" >"/proc/net/pktgen/$1" || return
 	done
+}
+
+# flood SIZE COUNT COMMAND...: COUNT frames from the guest's end by pktgen, which waits
+# until its last one is given back
+flood()
+{
+	modprobe pktgen
+	in_g bash -c "$(declare -f pktgen)"'
+		pktgen kpktgend_1 "add_device $1" &&
+			pktgen "$1" "count $3" "pkt_size $2" "delay 0" "dst_mac $4" "dst 10.79.0.9" "${@:5}" &&
+			pktgen pgctrl start' flood "$nic" "$1" "$2" "$(cat /sys/class/net/v0/address)" "${@:3}" &&
+		rmmod pktgen
+}
+
+all_came()
+{
+	(($(net_stat v0 rx_packets) >= $1))
+}
+
+g_stops()
+{
+	in_g ethtool -S "$nic" | awk '$1 == "tx0_stops:" { print $2 }'
+}
+
+test_flood()
+{
+	local before stops
+	needs pktgen || return
+	before=$(net_stat v0 rx_packets)
+	passes "5000 large frames that nothing follows are given back" flood 65500 5000 "frags 16"
+	passes "... and have come" await "frames" all_came $((before + 5000))
+	before=$(net_stat v0 rx_packets)
+	stops=$(g_stops)
+	passes "the same small frame 100000 times, faster than the host can take it" flood 1500 100000 "clone_skb 100000"
+	passes "... and it has come as often" await "frames" all_came $((before + 100000))
+	stops=$(($(g_stops) - stops))
+	is "$((stops > 0))" 1 "... though the ring was full, $stops times"
+}
+
+# counters agree once both ends have counted what is under way
+same_counts()
+{
+	[[ "$(net_stat v0 tx_bytes) $(net_stat v0 tx_packets) $(net_stat v0 rx_bytes) $(net_stat v0 rx_packets)" == \
+		"$(g_stat rx_bytes) $(g_stat rx_packets) $(g_stat tx_bytes) $(g_stat tx_packets)" ]]
 }
 
 test_counters()
@@ -444,7 +481,7 @@ test_netconsole()
 	in_g ethtool -G "$nic" rx 64 tx 64
 	netconsole "guest's end" $G4 "$nic" $H4 "$host_mac" net_g env
 	netconsole "host's end" $H4 v0 $G4 "$own" env net_g
-	in_g ethtool -G "$nic" rx 1024 tx 512
+	in_g ethtool -G "$nic" rx 1024 tx 1024
 	both_ways "after netconsole" 16
 }
 
@@ -457,6 +494,7 @@ test_ethtool
 test_mtu
 test_link
 test_rings
+test_flood
 test_filter
 test_filter_hostile
 test_vlan

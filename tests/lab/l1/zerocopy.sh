@@ -207,7 +207,7 @@ passes "small rings: TCP to others, 32 MiB" in_a "$TRAFFIC" put $B4 "$PORT" 32 8
 is "$(out va)" "$m" "small rings: the frames are out still"
 let_go peer0 drop
 passes "dropped instead of delivered, all come back" await "given back" out_is va 0
-in_a ethtool -G eth0 tx 512
+in_a ethtool -G eth0 tx 1024
 
 # --------------------------------------------- the owner goes, the frames stay
 
