@@ -101,6 +101,11 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 	lockdep_assert_held(&lane->push_lock);
 	if (!ns)
 		ns = vbus_lane_patience(lane);
+	if (lane->held && vbus_lane_looked(lane)) {
+		/* what was held before is done with: this is another one */
+		lane->stats.hold_saved++;
+		vbus_lane_unhold(lane, false);
+	}
 	if (!ns) {
 		/* its timer finds nothing, or what is held by then */
 		if (lane->held)
@@ -108,11 +113,6 @@ bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs)
 		return false;
 	}
 	until = local_clock() + ns;
-	if (lane->held && vbus_lane_looked(lane)) {
-		/* what was held before is done with: this is another one */
-		lane->stats.hold_saved++;
-		vbus_lane_unhold(lane, false);
-	}
 	if (lane->held && until >= lane->hold_until)
 		return true;
 	WRITE_ONCE(lane->hold_until, until);

@@ -60,6 +60,21 @@ static void venet_refill_work(struct work_struct *work)
 	venet_tx_await(pair);
 }
 
+/*
+ * The last packets of a burst may have pages that somebody wants back, like those of a
+ * page pool that they were received in, and pktgen waits for its last packet.  There is
+ * no hurry: the timer does not wake up a CPU that sleeps.
+ */
+static void venet_reap_work(struct work_struct *work)
+{
+	struct venet_pair *pair = container_of(to_delayed_work(work),
+					       struct venet_pair, reap);
+
+	venet_pair_schedule(pair);
+	if (!list_empty(&pair->tx.sent))
+		schedule_delayed_work(&pair->reap, VENET_TX_REAP);
+}
+
 /**
  * venet_setup_pairs() - initialise the queue pairs
  * @v:		device that is being probed
@@ -74,6 +89,7 @@ void venet_setup_pairs(struct venet *v)
 		pair->venet = v;
 		pair->index = i;
 		INIT_DELAYED_WORK(&pair->refill, venet_refill_work);
+		INIT_DEFERRABLE_WORK(&pair->reap, venet_reap_work);
 		venet_coalesce_init(pair);
 		u64_stats_init(&pair->tx.sync);
 		u64_stats_init(&pair->rx.sync);
@@ -278,6 +294,7 @@ void venet_down(struct venet *v)
 		venet_pair_schedule(&v->pair[i]);
 		napi_disable(&v->pair[i].napi);
 		cancel_delayed_work_sync(&v->pair[i].refill);
+		cancel_delayed_work_sync(&v->pair[i].reap);
 		/* a poll that napi_disable() ended kept its claim */
 		vbus_guest_poll_end(&v->pair[i].poll);
 	}

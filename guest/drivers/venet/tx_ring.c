@@ -5,9 +5,9 @@
  *
  * The net core's tx lock protects everything here.  Completions cause no signal
  * of their own: they are reaped when the next packet is sent, when the pair is
- * polled for whatever reason, and after a second at the latest.  Only when the
- * ring is full do we ask to be told of the next one.  (Not of a later one: one
- * completion may answer many chains, so that a later one may never come.)
+ * polled for whatever reason, and after a second.  Only when the ring is full do we
+ * ask to be told of the next one.  (Not of a later one: one completion may answer
+ * many chains, so that a later one may never come.)
  *
  * Small packets need many descriptors: in the time for which a program that
  * receives has the CPU of the lane's worker, one that sends fills hundreds.
@@ -15,9 +15,7 @@
 #include <linux/slab.h>
 #include "venet.h"
 
-/* How soon to look for completions that no traffic brings to light. */
-#define TX_REAP_ZEROCOPY	msecs_to_jiffies(10)	/* a program may wait */
-#define TX_REAP			HZ			/* memory of others */
+#define TX_REAP_ZEROCOPY	msecs_to_jiffies(10)	/* like VENET_TX_REAP; a program may wait */
 
 /* Descriptors that may be put: each takes a place in the ring and a slot. */
 u32 venet_tx_free_slots(const struct venet_tx *tx)
@@ -101,7 +99,7 @@ static void tx_release(struct venet_tx *tx, struct venet_tx_slot *head,
 	if (head->frame) {
 		xdp_return_frame_bulk(head->frame, bulk);
 		head->frame = NULL;
-		tx->frames--;
+		WRITE_ONCE(tx->frames, tx->frames - 1);
 	}
 }
 
@@ -156,19 +154,18 @@ void venet_tx_reap(struct venet_pair *pair, int budget)
 }
 
 /**
- * venet_tx_await() - see to it that what is with the host is freed some day
+ * venet_tx_await() - see to it that what somebody waits for is freed some day
  * @pair:	pair
  *
  * Completions are not signalled.  Somebody's page pool waits for the pages of XDP's
- * frames and of packets that were forwarded, pktgen for its last one, and a program
- * for what it sent by MSG_ZEROCOPY.
+ * frames, and a program for what it sent by MSG_ZEROCOPY.
  */
 void venet_tx_await(struct venet_pair *pair)
 {
 	if (unlikely(READ_ONCE(pair->tx.zerocopy)))
 		schedule_delayed_work(&pair->refill, TX_REAP_ZEROCOPY);
-	else if (!list_empty(&pair->tx.sent))
-		schedule_delayed_work(&pair->refill, TX_REAP);
+	else if (unlikely(READ_ONCE(pair->tx.frames)))
+		schedule_delayed_work(&pair->refill, VENET_TX_REAP);
 }
 
 /* @skb was just put by reference; the tx lock is held. */
@@ -180,12 +177,12 @@ void venet_tx_note_skb(struct venet_pair *pair, struct venet_tx_slot *slot,
 	slot->skb = skb;
 	slot->zerocopy = skb_zcopy(skb);
 	if (unlikely(slot->zerocopy)) {
-		/* the first one waits neither as long as others, nor for the next ones */
+		/* the first one waits neither as long as XDP's frames, nor for the next ones */
 		if (!tx->zerocopy)
 			mod_delayed_work(system_wq, &pair->refill, TX_REAP_ZEROCOPY);
 		WRITE_ONCE(tx->zerocopy, tx->zerocopy + 1);
-	} else if (unlikely(!delayed_work_pending(&pair->refill))) {
-		schedule_delayed_work(&pair->refill, TX_REAP);
+	} else if (unlikely(!delayed_work_pending(&pair->reap))) {
+		schedule_delayed_work(&pair->reap, VENET_TX_REAP);
 	}
 }
 

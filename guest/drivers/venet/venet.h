@@ -21,6 +21,7 @@
 #define VENET_INLINE		256u	/* frames up to this are sent inline */
 #define VENET_RX_COPY		256u	/* ... and copied when received */
 #define VENET_BULK		8192u	/* ... bulk data from here on, as the host has it */
+#define VENET_TX_REAP		HZ	/* how soon to look for completions without traffic */
 #define VENET_DIM_FIRST		1	/* profile that adaptive-rx begins with */
 
 /* Descriptors that the largest frame takes: information, head, fragments. */
@@ -119,9 +120,8 @@ struct venet_tx_slot {
  *		chain that the host keeps for long keeps its memory, but not its
  *		place in the ring
  * @wake:	free slots from which on a stopped queue goes on
- * @frames:	slots with a frame of XDP; same lock
- * @zerocopy:	slots with an skb that a program waits for (MSG_ZEROCOPY); same lock.
- *		The pair's work reads it
+ * @frames:	slots with a frame of XDP; same lock.  The pair's work reads it
+ * @zerocopy:	slots with an skb that a program waits for (MSG_ZEROCOPY); likewise
  * @sync:	for @stat
  * @stat:	enum venet_tx_stat; same lock
  */
@@ -195,8 +195,9 @@ struct venet_rx {
  * @index:	number of the pair, and of its queues
  * @napi:	poll of both halves
  * @poll:	its claim on the lane
- * @refill:	polls again when there was no memory, and while the host has memory of
- *		others (venet_tx_await())
+ * @refill:	polls again when there was no memory, and while somebody waits for
+ *		completions (venet_tx_await())
+ * @reap:	polls for completions that nobody waits for
  * @tx:		transmit half
  * @rx:		receive half
  * @dim:	adaptive-rx; the pair's poll, and its own work
@@ -208,6 +209,7 @@ struct venet_pair {
 	struct napi_struct napi;
 	struct vbus_poll poll;
 	struct delayed_work refill;
+	struct delayed_work reap;
 	struct venet_tx tx ____cacheline_aligned_in_smp;
 	struct venet_rx rx ____cacheline_aligned_in_smp;
 	struct dim dim;

@@ -82,7 +82,7 @@ static bool xdp_put(struct venet_tx *tx, struct device *dma_dev,
 	if (n < 0)
 		return false;
 	venet_tx_put(tx, piece, n, &finished)->frame = frame;
-	tx->frames++;
+	WRITE_ONCE(tx->frames, tx->frames + 1);
 	return true;
 }
 
