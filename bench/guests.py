@@ -216,24 +216,35 @@ class Guest:
         return [c["thread-id"] for c in reply]
 
     def __exit__(self, *exc):
-        self.signal(signal.SIGCONT)
+        self.send(signal.SIGCONT)
         sh(LAB + "/guest-stop", self.name, check=False)
         self.nics.tear_down()
 
-    def signal(self, number):
+    def send(self, number):
+        """A signal to its process, if there is one."""
         with contextlib.suppress(ProcessLookupError):
             if self.pid:
                 os.kill(self.pid, number)
 
     def stand_still(self):
-        """Until go_on().  An idle guest wakes up eight times a second, for which the
+        """Until its turn().  An idle guest wakes up eight times a second, for which the
         one that is measured does not get the CPU that both are pinned to."""
-        self.signal(signal.SIGSTOP)
+        self.send(signal.SIGSTOP)
 
     def go_on(self):
         """... and wait until what its timers had to do meanwhile is done."""
-        self.signal(signal.SIGCONT)
-        self.l2("true")
+        self.send(signal.SIGCONT)
+        if self.pid:
+            self.l2("true")
+
+    @contextlib.contextmanager
+    def turn(self):
+        """It runs meanwhile, and stands still afterwards."""
+        try:
+            self.go_on()
+            yield
+        finally:
+            self.stand_still()
 
     # ------------------------------------------------------------- counters
 

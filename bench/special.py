@@ -60,9 +60,12 @@ class PairOfGuests:
         for g in self.guests:
             g.stand_still()
 
-    def go_on(self):
-        for g in self.guests:
-            g.go_on()
+    @contextlib.contextmanager
+    def turn(self):
+        with contextlib.ExitStack() as stack:
+            for g in self.guests:
+                stack.enter_context(g.turn())
+            yield
 
     @staticmethod
     def ip(guest):
@@ -90,12 +93,6 @@ class WithoutVm(Guest):
 
     def exits(self):
         return {}
-
-    def stand_still(self):
-        """It does."""
-
-    def go_on(self):
-        """It has."""
 
     def thread_times(self, hz):
         return {"cpu_vcpu": 0, "cpu_worker": sum(

@@ -156,15 +156,15 @@ pktgen()
 	done
 }
 
-# flood SIZE COUNT COMMAND...: COUNT frames from the guest's end by pktgen, which waits
-# until its last one is given back
+# flood IN NIC MAC SIZE COUNT [COMMAND]...: COUNT frames from NIC to MAC by pktgen, which
+# waits until its last one is given back; IN: "in_g" or "env", where the NIC is
 flood()
 {
 	modprobe pktgen
-	in_g bash -c "$(declare -f pktgen)"'
-		pktgen kpktgend_1 "add_device $1" &&
-			pktgen "$1" "count $3" "pkt_size $2" "delay 0" "dst_mac $4" "dst 10.79.0.9" "${@:5}" &&
-			pktgen pgctrl start' flood "$nic" "$1" "$2" "$(cat /sys/class/net/v0/address)" "${@:3}" &&
+	"$1" bash -c "$(declare -f pktgen)"'
+		pktgen kpktgend_0 "add_device $1" &&
+			pktgen "$1" "dst_mac $2" "pkt_size $3" "count $4" "delay 0" "dst 10.79.0.9" "${@:5}" &&
+			pktgen pgctrl start' flood "${@:2}" &&
 		rmmod pktgen
 }
 
@@ -180,14 +180,17 @@ g_stops()
 
 test_flood()
 {
-	local before stops
+	local before stops mac
 	needs pktgen || return
+	mac=$(cat /sys/class/net/v0/address)
 	before=$(net_stat v0 rx_packets)
-	passes "5000 large frames that nothing follows are given back" flood 65500 5000 "frags 16"
+	passes "5000 large frames that nothing follows are given back" \
+		flood in_g "$nic" "$mac" 65500 5000 "frags 16"
 	passes "... and have come" await "frames" all_came $((before + 5000))
 	before=$(net_stat v0 rx_packets)
 	stops=$(g_stops)
-	passes "the same small frame 100000 times, faster than the host can take it" flood 1500 100000 "clone_skb 100000"
+	passes "the same small frame 100000 times, faster than the host can take it" \
+		flood in_g "$nic" "$mac" 1500 100000 "clone_skb 100000"
 	passes "... and it has come as often" await "frames" all_came $((before + 100000))
 	stops=$(($(g_stops) - stops))
 	is "$((stops > 0))" 1 "... though the ring was full, $stops times"
@@ -206,10 +209,7 @@ test_counters()
 	# more than 32 bits hold, each frame 64 KiB
 	local before
 	before=$(net_stat v0 tx_bytes)
-	pktgen kpktgend_0 "add_device v0" &&
-		pktgen v0 "count 67000" "pkt_size 65500" "delay 0" "dst_mac $own" "dst 10.79.0.9" &&
-		pktgen pgctrl start
-	rmmod pktgen
+	passes "67000 frames of 64 KiB from the host's end" flood env v0 "$own" 65500 67000
 	is $(($(net_stat v0 tx_bytes) - before >= 67000 * 65500)) 1 "4.4 GB sent by the host's end are counted"
 	is "$(($(net_stat v0 tx_bytes) > 1 << 32))" 1 "... beyond 32 bits"
 	passes "both ends have counted the same bytes and packets, each way" await "same counters" same_counts
