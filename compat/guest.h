@@ -10,6 +10,7 @@
 #include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/slab.h>
+#include <linux/timer.h>
 #include <linux/virtio_config.h>
 
 /* 6.6: the page pool's header was split */
@@ -125,6 +126,23 @@ static inline void vbus_compat_xdp_features(struct net_device *dev)
 	(void)dev;
 #endif
 }
+
+/* 6.2: the functions of timers were renamed */
+static inline int vbus_compat_timer_delete_sync(struct timer_list *timer)
+{
+#ifdef VBUS_HAVE_TIMER_DELETE
+	return timer_delete_sync(timer);
+#else
+	return del_timer_sync(timer);
+#endif
+}
+
+/*
+ * The scheduler tells that it switches to a task only if the kernel has KVM.  With
+ * PREEMPT_RT it does so where bottom halves, whose lock may sleep, cannot be turned off.
+ */
+#define VBUS_COMPAT_IDLE	(IS_ENABLED(CONFIG_PREEMPT_NOTIFIERS) && \
+				 !IS_ENABLED(CONFIG_PREEMPT_RT))
 
 /* A kernel has the library only if some driver of its own wants it. */
 #define VBUS_COMPAT_DIM	IS_ENABLED(CONFIG_DIMLIB)

@@ -413,18 +413,24 @@ EXPORT_SYMBOL_GPL(vbus_guest_unregister);
 
 static int __init bus_init(void)
 {
+	int err;
+
 	if (!vbus_evq_slots_valid(evq_slots)) {
 		pr_err("vbus_guest: evq_slots must be a power of two, %u..%u\n",
 		       VBUS_EVQ_SLOTS_MIN, VBUS_EVQ_SLOTS_MAX);
 		return -EINVAL;
 	}
-	return bus_register(&vbus_guest_bus_type);
+	err = bus_register(&vbus_guest_bus_type);
+	if (!err)
+		vbus_idle_init();
+	return err;
 }
 module_init(bus_init);
 
 static void __exit bus_exit(void)
 {
 	bus_unregister(&vbus_guest_bus_type);
+	vbus_idle_exit();
 	ida_destroy(&bus_ida);
 }
 module_exit(bus_exit);

@@ -4,6 +4,7 @@
 #define VBUS_GUEST_PRIV_H
 
 #include "vbus_guest.h"
+#include "compat/guest.h"
 
 /* mem.c */
 int vbus_mem_alloc(struct vbus_guest *guest, struct vbus_mem *mem, size_t size);
@@ -29,12 +30,44 @@ void vbus_lane_start(struct vbus_lane *lane);
 void vbus_lane_stop(struct vbus_lane *lane);
 
 /* spin.c */
-int vbus_spin_init(struct vbus_lane *lane);
-void vbus_spin_exit(struct vbus_lane *lane);
 void vbus_spin_arming(struct vbus_lane *lane);
 void vbus_spin_idle(struct vbus_lane *lane);
 void vbus_spin_woken(struct vbus_lane *lane);
+u32 vbus_spin_window(const struct vbus_lane *lane);
+void vbus_spin_ended(struct vbus_lane *lane, u64 ns, bool up);
+void vbus_spin_doze(struct vbus_lane *lane);
 void vbus_spin_calibrate(struct vbus_guest *guest);
+
+/* idle.c */
+#if VBUS_COMPAT_IDLE
+void vbus_idle_init(void);
+void vbus_idle_exit(void);
+void vbus_idle_join(struct vbus_lane *lane);
+void vbus_idle_leave(struct vbus_lane *lane);
+bool vbus_idle_asks(const struct vbus_lane *lane);
+#else
+static inline void vbus_idle_init(void)
+{
+}
+
+static inline void vbus_idle_exit(void)
+{
+}
+
+static inline void vbus_idle_join(struct vbus_lane *lane)
+{
+}
+
+static inline void vbus_idle_leave(struct vbus_lane *lane)
+{
+}
+
+/* Nobody would take it back: no lane says that it is awake. */
+static inline bool vbus_idle_asks(const struct vbus_lane *lane)
+{
+	return false;
+}
+#endif
 
 /* priority.c */
 int vbus_prio_init(struct vbus_guest *guest);

@@ -283,6 +283,7 @@ void vbus_lane_start(struct vbus_lane *lane)
 void vbus_lane_stop(struct vbus_lane *lane)
 {
 	napi_disable(&lane->napi);
+	vbus_idle_leave(lane);
 }
 
 int vbus_lane_init(struct vbus_guest *guest, u32 index)
@@ -303,14 +304,8 @@ int vbus_lane_init(struct vbus_guest *guest, u32 index)
 	if (err)
 		goto free_h2g;
 	netif_napi_add(guest->dummy, &lane->napi, lane_poll);
-	err = vbus_spin_init(lane);
-	if (err)
-		goto del_napi;
 	return 0;
 
-del_napi:
-	netif_napi_del(&lane->napi);
-	vbus_mem_free(guest, &lane->g2h);
 free_h2g:
 	vbus_mem_free(guest, &lane->h2g);
 free_last:
@@ -320,7 +315,6 @@ free_last:
 
 void vbus_lane_exit(struct vbus_lane *lane)
 {
-	vbus_spin_exit(lane);
 	netif_napi_del(&lane->napi);
 	vbus_mem_free(lane->guest, &lane->g2h);
 	vbus_mem_free(lane->guest, &lane->h2g);

@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Before sleep: look for the host's signals once more, or for a moment.
+ * Before sleep: what a lane tells the host, and for how long it looks for signals.
  *
  * A CPU that is awake need not be interrupted: whatever it does, it will be done
- * with it, and then it can look for signals itself.  So each lane has a thread
- * that runs when its CPU has nothing else to do.  A lane that is armed and has run
- * empty wakes the thread, and says that it is awake (vbus_evq_stay_awake()): the
- * host may hold its interrupt back for a bounded time.  When the thread runs it
- * takes that back (vbus_evq_doze()) and looks once more; only then the CPU sleeps.
+ * with it, and then it can look for signals itself.  So a lane that is armed and has
+ * run empty says that it is awake (vbus_evq_stay_awake()): the host may hold its
+ * interrupt back for a bounded time.  When its CPU has nothing else to do (idle.c) the
+ * lane takes that back (vbus_evq_doze()) and looks once more; only then the CPU sleeps.
  * Bulk data is so received in batches, while the program that wants it is busy
  * with the last one, and an answer that comes before the program has begun to wait
  * for it costs no interrupt.  When a CPU that slept transmits it is awake again.
  *
- * Not while bulk data is received, if there are other CPUs.  To them it looks as if the
- * program that receives it shared its CPU with the thread, which waits for it; when one
- * of them is idle the load balancer pulls the program over, away from its packets, some
- * 50 times a second.  That costs more than the interrupts do.
- *
  * Spinning: when a lane has run empty and nothing else wants its CPU, look for the
  * host's next signal for a moment instead of halting.  It saves the exit of the
- * halt, the interrupt, and the host the wake-up.  The thread takes the lane's NAPI
+ * halt, the interrupt, and the host the wake-up.  The idle task takes the lane's NAPI
  * instance, so that nobody else polls, disarms the lane, and looks until there is a
  * signal, until the time is up, or until anybody wants the CPU; it schedules the
  * poll in any case, which takes what there is and arms.  So the lane is unarmed
@@ -33,28 +27,18 @@
  * without idle accounting (nohz=off) never spins.
  */
 #include <linux/hrtimer.h>
-#include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/stat.h>
 #include <linux/sort.h>
 #include <linux/tick.h>
-#include <uapi/linux/sched/types.h>
 #include "guest.h"
 
 #define SPIN_AVERAGE	8			/* waits that the average remembers */
-#define SPIN_BULK	(HZ / 10)		/* jiffies that bulk data is remembered for */
 #define COST_MAX_NS	(1u * NSEC_PER_MSEC)	/* beyond this it is chance */
 #define CALIBRATIONS	64			/* doorbells to find their cost */
 #define SLEEPS		15			/* sleeps to find theirs */
 #define SLEEP_NS	(100 * NSEC_PER_USEC)	/* enough for the CPU to halt */
-
-/* May the thread be woken? */
-static bool spin_welcome(const struct vbus_lane *lane)
-{
-	return num_online_cpus() == 1 ||
-	       time_after(jiffies, READ_ONCE(lane->spin.bulk_at) + SPIN_BULK);
-}
 
 /* The longest spin that can pay. */
 static u32 spin_max(const struct vbus_lane *lane)
@@ -71,12 +55,6 @@ static u64 spin_cpu_idle_us(void)
 	return get_cpu_idle_time_us(smp_processor_id(), NULL);
 }
 
-static void spin_wake(struct vbus_lane *lane)
-{
-	WRITE_ONCE(lane->spin.wanted, true);
-	wake_up_process(lane->spin.task);
-}
-
 static void spin_stay_awake(struct vbus_lane *lane, bool awake)
 {
 	WRITE_ONCE(lane->spin.awake, awake);
@@ -89,11 +67,9 @@ static void spin_stay_awake(struct vbus_lane *lane, bool awake)
  */
 void vbus_spin_arming(struct vbus_lane *lane)
 {
-	struct vbus_spin *spin = &lane->spin;
-
-	/* if the thread has just given up, the CPU sleeps next */
-	spin->stay = !spin->after && spin_welcome(lane);
-	spin_stay_awake(lane, spin->stay);
+	vbus_idle_join(lane);
+	/* if it has just been looked at in vain, the CPU sleeps next */
+	spin_stay_awake(lane, !lane->spin.after && vbus_idle_asks(lane));
 }
 
 /**
@@ -104,14 +80,10 @@ void vbus_spin_idle(struct vbus_lane *lane)
 {
 	struct vbus_spin *spin = &lane->spin;
 
-	if (spin->after) {
+	if (spin->after)
 		spin->after = false;
-	} else {
+	else
 		spin->spent_ns = 0;
-		WRITE_ONCE(spin->cpu, smp_processor_id());
-		if (spin->stay)
-			spin_wake(lane);
-	}
 	spin->idle_us = spin_cpu_idle_us();
 }
 
@@ -123,13 +95,8 @@ void vbus_spin_idle(struct vbus_lane *lane)
  */
 void __vbus_guest_lane_stir(struct vbus_lane *lane)
 {
-	/* netconsole may be here with the scheduler's locks held */
-	if (irqs_disabled() ||
-	    READ_ONCE(lane->spin.cpu) != smp_processor_id() ||
-	    !spin_welcome(lane))
-		return;
-	spin_stay_awake(lane, true);
-	spin_wake(lane);
+	if (vbus_idle_asks(lane))
+		spin_stay_awake(lane, true);
 }
 EXPORT_SYMBOL_GPL(__vbus_guest_lane_stir);
 
@@ -141,7 +108,7 @@ static void spin_learn(struct vbus_lane *lane, u64 ns)
 	int cost = ns < sleep ? ns : 2 * sleep;
 
 	spin->cost_ns += (cost - (int)spin->cost_ns) / SPIN_AVERAGE;
-	spin->ns = spin->cost_ns < sleep ? sleep : 0;
+	WRITE_ONCE(spin->ns, spin->cost_ns < sleep ? sleep : 0);
 }
 
 /**
@@ -158,103 +125,52 @@ void vbus_spin_woken(struct vbus_lane *lane)
 		spin_learn(lane, idle_us * NSEC_PER_USEC + spin->spent_ns);
 }
 
-/* Nothing else runs on this CPU; preemption is off. */
-static void spin_look(struct vbus_lane *lane)
+/**
+ * vbus_spin_window() - for how long a look before sleep pays, ns
+ * @lane:	lane
+ *
+ * Any context.  Return: 0: it has not paid lately.
+ */
+u32 vbus_spin_window(const struct vbus_lane *lane)
+{
+	return min(READ_ONCE(lane->spin.ns), spin_max(lane));
+}
+
+/**
+ * vbus_spin_ended() - the CPU has looked for signals, and nobody else polled
+ * @lane:	lane, its poll is scheduled next
+ * @ns:		for how long
+ * @up:		the time was up; else there was a signal, or somebody wants the CPU
+ */
+void vbus_spin_ended(struct vbus_lane *lane, u64 ns, bool up)
 {
 	struct vbus_spin *spin = &lane->spin;
-	u64 start = local_clock(), spent = 0;
-	u32 window = min(spin->ns, spin_max(lane));
 
-	vbus_evq_disarm(&lane->cons);
-	while (spent < window && !need_resched()) {
-		if (vbus_evq_ready(&lane->cons)) {
-			spin->won++;
-			spin_learn(lane, spent);
-			return;
-		}
-		cpu_relax();
-		spent = local_clock() - start;
-	}
-	spin->lost++;
-	spin->spent_ns = spent;
-	/* if somebody wants the CPU it does not sleep yet */
-	spin->after = spent >= window;
-}
-
-/* The CPU has nothing to do, as far as we know; if it has, an interrupt comes. */
-static void spin_doze(struct vbus_lane *lane)
-{
-	bool ready;
-
-	/* the poll of this CPU says what it says before, or after */
-	local_bh_disable();
-	WRITE_ONCE(lane->spin.awake, false);
-	/* a poll on another CPU may take the entry meanwhile */
-	ready = !data_race(vbus_evq_doze(&lane->cons));
-	local_bh_enable();
-	if (ready)
-		vbus_guest_lane_schedule(lane);
-}
-
-static void spin_once(struct vbus_lane *lane)
-{
-	unsigned int cpu = READ_ONCE(lane->spin.cpu);
-	bool own;
-
-	/* follow the lane's interrupt; the CPU may be gone, then do without */
-	if (cpu != raw_smp_processor_id())
-		set_cpus_allowed_ptr(current, cpumask_of(cpu));
-	preempt_disable();
-	/*
-	 * Who else may run: the threads of other lanes, or anybody, since our share
-	 * of the CPU is next to nothing, but not nothing.
-	 */
-	if (!READ_ONCE(lane->spin.ns) || !single_task_running()) {
-		preempt_enable();
-		spin_doze(lane);
+	if (vbus_evq_ready(&lane->cons)) {
+		spin->won++;
+		spin_learn(lane, ns);
 		return;
 	}
-	/* if it is scheduled already, that poll arms, and wakes us again */
-	own = napi_schedule_prep(&lane->napi);
-	if (own) {
-		spin_look(lane);
-		/*
-		 * Before anybody else may have the CPU: nobody polls the lane
-		 * until this has come to pass.
-		 */
-		local_bh_disable();
-		__napi_schedule(&lane->napi);
-	}
-	preempt_enable();
-	if (own)
-		local_bh_enable();
+	spin->lost++;
+	spin->spent_ns = ns;
+	/* if somebody wants the CPU it does not sleep yet */
+	spin->after = up;
 }
 
-static int spin_thread(void *arg)
+/**
+ * vbus_spin_doze() - the lane's CPU sleeps next: say so, and look once more
+ * @lane:	lane that said that it is awake
+ *
+ * On that CPU, bottom halves off.  As far as we know: if the CPU does something else
+ * after all, an interrupt comes.
+ */
+void vbus_spin_doze(struct vbus_lane *lane)
 {
-	const struct sched_attr attr = { .sched_policy = SCHED_IDLE };
-	struct vbus_lane *lane = arg;
-
-	if (sched_setattr_nocheck(current, &attr))
-		sched_set_normal(current, MAX_NICE);
-	while (!kthread_should_stop()) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (!READ_ONCE(lane->spin.wanted)) {
-			if (!kthread_should_stop())
-				schedule();
-			__set_current_state(TASK_RUNNING);
-			continue;
-		}
-		__set_current_state(TASK_RUNNING);
-		WRITE_ONCE(lane->spin.wanted, false);
-		spin_once(lane);
-		/*
-		 * What was found may have been polled for just now, in our context, and
-		 * have woken a program and us: that is first, the CPU does not sleep yet.
-		 */
-		cond_resched();
-	}
-	return 0;
+	/* the poll of this CPU says what it says before, or after */
+	WRITE_ONCE(lane->spin.awake, false);
+	/* a poll on another CPU may take the entry meanwhile */
+	if (!data_race(vbus_evq_doze(&lane->cons)))
+		vbus_guest_lane_schedule(lane);
 }
 
 /* The shortest of many: the others were disturbed. */
@@ -318,23 +234,4 @@ void vbus_spin_calibrate(struct vbus_guest *guest)
 		vbus_evq_tell_cost(&lane->prod, guest->doorbell_ns);
 		spin_unlock_irqrestore(&lane->lock, flags);
 	}
-}
-
-int vbus_spin_init(struct vbus_lane *lane)
-{
-	struct task_struct *task;
-
-	/* long ago */
-	WRITE_ONCE(lane->spin.bulk_at, jiffies - 2 * SPIN_BULK);
-	task = kthread_run(spin_thread, lane, "vbus%d/%u", lane->guest->id,
-			   lane->index);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	lane->spin.task = task;
-	return 0;
-}
-
-void vbus_spin_exit(struct vbus_lane *lane)
-{
-	kthread_stop(lane->spin.task);
 }

@@ -94,14 +94,14 @@ struct vbus_lane_stats {
 };
 
 /**
- * struct vbus_spin - looking for signals before sleep, see spin.c
- * @task:	thread that does it
- * @wanted:	it is to run
- * @awake:	the host was told that it will; a hint
- * @cpu:	CPU that the lane's poll ran on last
- * @bulk_at:	when bulk data last came to the lane, jiffies
- * @after:	it has just given up.  This and the rest: owner of the NAPI
- * @stay:	the host was told that it will, when the lane was armed
+ * struct vbus_spin - looking for signals before sleep, see spin.c and idle.c
+ * @idle:	CPU that asks the lane before it sleeps, the one that it was polled on
+ *		last, or NULL.  Written by the owner of the NAPI
+ * @member:	of that CPU's lanes
+ * @next:	of those that the CPU looks at.  This and the rest but @awake: owner of
+ *		the NAPI
+ * @awake:	the host was told that the lane will be asked; a hint
+ * @after:	it has just been looked at in vain
  * @ns:		for how long to look, 0: it has not been worth it lately
  * @cost_ns:	what a wait has cost on average with looking, or would have
  * @spent_ns:	for how long it looked in vain before this sleep
@@ -110,13 +110,11 @@ struct vbus_lane_stats {
  * @lost:	times that it did not
  */
 struct vbus_spin {
-	struct task_struct *task;
-	bool wanted;
+	struct vbus_idle *idle;
+	struct list_head member;
+	struct vbus_lane *next;
 	bool awake;
-	unsigned int cpu;
-	unsigned long bulk_at;
 	bool after;
-	bool stay;
 	u32 ns;
 	u32 cost_ns;
 	u32 spent_ns;
@@ -220,22 +218,6 @@ void __vbus_guest_prio_peek(struct vbus_lane *lane, struct vbus_cpu *cpu);
 bool __vbus_guest_any_ready(struct vbus_guest *guest, unsigned long mask);
 bool vbus_guest_poll_schedule(struct vbus_poll *poll, struct napi_struct *napi);
 void vbus_guest_poll_end(struct vbus_poll *poll);
-
-/**
- * vbus_guest_lane_bulk() - bulk data comes to the lane
- * @lane:	lane
- *
- * For each packet, or whatever the device receives, that is far bigger than those
- * that somebody waits for.  Any context.
- */
-static inline void vbus_guest_lane_bulk(struct vbus_lane *lane)
-{
-	unsigned long now = jiffies;
-
-	/* not for each packet: the host's signals make others read the line */
-	if (READ_ONCE(lane->spin.bulk_at) != now)
-		WRITE_ONCE(lane->spin.bulk_at, now);
-}
 
 /**
  * vbus_guest_lane_peek() - piggyback: look for signals without an interrupt
