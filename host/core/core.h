@@ -57,7 +57,6 @@ static inline bool vbus_lane_has_work(const struct vbus_lane *lane)
 }
 
 /* moderate.c */
-bool vbus_lane_is_bulk(const struct vbus_lane *lane);
 bool vbus_lane_wait(struct vbus_lane *lane);
 bool vbus_lane_woken(struct vbus_lane *lane);
 void vbus_lane_idle(struct vbus_lane *lane);

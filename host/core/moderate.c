@@ -99,13 +99,19 @@ void vbus_lane_share_bulk(struct vbus_lane *lane, const struct vbus_lane *other)
 }
 EXPORT_SYMBOL_GPL(vbus_lane_share_bulk);
 
-/* Is the lane moving bulk data? */
+/**
+ * vbus_lane_is_bulk() - is the lane moving bulk data?
+ * @lane:	lane
+ *
+ * Any context.  Never on a lane above priority 0.
+ */
 bool vbus_lane_is_bulk(const struct vbus_lane *lane)
 {
 	u64 until = READ_ONCE(lane->bulk_until);
 
 	return !lane->priority && until && local_clock() < until;
 }
+EXPORT_SYMBOL_GPL(vbus_lane_is_bulk);
 
 /* An average that remembers about VBUS_AVERAGE samples. */
 static void vbus_average(u32 *average, u64 sample)

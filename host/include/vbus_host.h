@@ -219,6 +219,7 @@ unsigned int vbus_bus_levels(const struct vbus_bus *bus);
 
 void vbus_lane_note_bulk(struct vbus_lane *lane, u32 bytes);
 void vbus_lane_share_bulk(struct vbus_lane *lane, const struct vbus_lane *other);
+bool vbus_lane_is_bulk(const struct vbus_lane *lane);
 
 /* ---------------------------------------------------------------- queue.c */
 

@@ -10,8 +10,12 @@
  * A stream is acknowledged where it is received, and by its consumer, wherever the
  * guest's scheduler has put that: often on another CPU, since this one is busy with
  * receiving.  A flow that followed at once would chase its consumer back and forth.
- * So a flow that has moved rests for a while; and it only moves when the guest has
- * taken all packets where it was, which those that follow would overtake.
+ * So a flow that has moved rests for a while, if its lane moves bulk data; and it only
+ * moves when the guest has taken all packets where it was, which those that follow
+ * would overtake.
+ * Requests are answered by their consumer, so they follow it at once: one that comes to
+ * another CPU costs an interrupt and a wake-up from there, and makes the guest's
+ * scheduler move the consumer again.
  *
  * Locking: bus->lock for what the guest asks for; the data path reads the table
  * under RCU, and the memory of flows without a lock.  Each of its words stands for
@@ -186,13 +190,20 @@ static int steer_flow_pair(u32 flow, u32 hash)
 	return flow & FLOW_PAIR;
 }
 
-/* Has the guest taken all packets of the pair?  As far as it says so, and just now. */
-static bool steer_drained(const struct venet_host *venet, u32 pair)
+/*
+ * May a flow leave the pair, from which it has, or has not, moved just before?  If the
+ * guest has taken all of the pair's packets, as far as it says so, and just now.
+ */
+static bool steer_lets_go(const struct venet_host *venet, u32 pair, bool rests)
 {
 	const struct vbus_queue *rx = rcu_dereference_bh(venet->pair[pair].rx);
 
+	if (!rx)
+		return true;
+	if (rests && vbus_lane_is_bulk(rx->lane))
+		return false;
 	/* whoever sends moves the position: a packet may be overtaken then */
-	return !rx || data_race(vbus_ioq_drained(&rx->comp));
+	return data_race(vbus_ioq_drained(&rx->comp));
 }
 
 /**
@@ -211,7 +222,7 @@ u32 venet_steer_learn(struct venet_host *venet, u32 pair,
 {
 	u32 hash, flow, moved;
 	int goes_to;
-	bool l4;
+	bool l4, rests;
 
 	if (READ_ONCE(venet->active) < 2 || rcu_access_pointer(venet->steer))
 		return pair;
@@ -227,9 +238,8 @@ u32 venet_steer_learn(struct venet_host *venet, u32 pair,
 	if (goes_to < 0)
 		moved -= FLOW_RESTS;	/* it has not moved yet */
 	moved = FIELD_PREP(FLOW_MOVED, moved);
-	if (goes_to >= 0 &&
-	    (FIELD_GET(FLOW_MOVED, moved - (flow & FLOW_MOVED)) < FLOW_RESTS ||
-	     !steer_drained(venet, goes_to)))
+	rests = FIELD_GET(FLOW_MOVED, moved - (flow & FLOW_MOVED)) < FLOW_RESTS;
+	if (goes_to >= 0 && !steer_lets_go(venet, goes_to, rests))
 		return goes_to;
 	WRITE_ONCE(venet->flow[hash % VENET_FLOWS],
 		   (hash & FLOW_HASH) | moved | FLOW_KNOWN | pair);

@@ -363,6 +363,14 @@ pid=$(pgrep -nf "traffic serve 7100")
 taskset -cp 1 "$pid" >/dev/null
 passes "the flow follows its consumer to another CPU" await "the flow follows" all_follow 6013 7100 1
 
+# ... and again, which it may, since no bulk data moves: at once
+bad=0
+for cpu in 2 0 1 2; do
+	taskset -cp $cpu "$pid" >/dev/null
+	all_follow 6013 7100 $cpu || { bad=$((bad + 1)); note "CPU $cpu: $came"; }
+done
+is "$bad" 0 "the flow follows wherever its consumer goes, from the second packet on"
+
 # Who sends a stream moves to another CPU, and so to another pair, all the time.  A
 # packet that overtakes another makes TCP send that one once more.
 tcp_count()
@@ -400,9 +408,11 @@ insmod "$BUILD/guest-host/venet.ko"
 await "the guest's end" has_nic
 nic=$(basename /sys/bus/vbus/devices/*/net/*)
 is "$(ethtool -l "$nic" | awk '$1 == "Combined:" { printf "%s ", $2 }')" "3 2 " "two CPUs: two of three pairs are in use at first"
+# the scheduler tells the guest's modules when a CPU goes idle, and tells nobody else
+passes "a CPU is off: the guest's modules can be unloaded" rmmod venet vbus_virtio vbus_guest
 echo 1 >/sys/devices/system/cpu/cpu2/online
+passes "... and the CPU works when it is back" taskset -c 2 sleep 0.1
 nft delete table netdev quiet
-rmmod vbus_virtio
 peer_gone
 "$VBUS" unplug v0
 "$VBUS" dev del v0
