@@ -64,13 +64,10 @@ void vbus_lane_running(struct vbus_lane *lane);
 void vbus_lane_raised(struct vbus_lane *lane, u64 ns);
 #define VBUS_FLOOD	8	/* fast signals that are a flood, either way */
 u64 vbus_lane_interrupt_cost(const struct vbus_lane *lane);
-void vbus_lane_note_pace(struct vbus_lane *lane, u64 ns, u32 units);
-u64 vbus_lane_stream_cost(const struct vbus_lane *lane);
-void vbus_lane_moderate_reset(struct vbus_lane *lane);
+void vbus_lane_moderate_stop(struct vbus_lane *lane);
 
 /* hold.c */
 u64 vbus_lane_hold_most(const struct vbus_lane *lane);
-void vbus_lane_count_interrupt(struct vbus_lane *lane);
 bool vbus_lane_looked(const struct vbus_lane *lane);
 bool vbus_lane_hold(struct vbus_lane *lane, u32 usecs);
 void vbus_lane_end_hold(struct vbus_lane *lane);

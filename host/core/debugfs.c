@@ -47,7 +47,6 @@ static int vbus_debugfs_moderation_show(struct seq_file *s, void *unused)
 	seq_printf(s, "owned %d\n", test_bit(VBUS_LANE_OWNED, &state));
 	seq_printf(s, "pauses %d\n", atomic_read(&lane->pauses));
 	seq_printf(s, "bulk %d\n", vbus_lane_is_bulk(lane));
-	seq_printf(s, "gap_ns %u\n", READ_ONCE(lane->gap_ns));
 	seq_printf(s, "spin_ns %u\n", READ_ONCE(lane->spin_ns));
 	seq_printf(s, "doorbell_ns %u\n", READ_ONCE(lane->doorbell_ns));
 	seq_printf(s, "wake_ns %u\n", READ_ONCE(lane->wake_ns));

@@ -107,7 +107,6 @@ static bool vbus_queue_flooded(struct vbus_queue *q)
 	 */
 	if (q->flood < VBUS_FLOOD && since >= hold)
 		fast = false;
-	vbus_lane_note_pace(lane, since, q->fresh);
 	q->answered = said;
 	q->signal_at = now;
 	q->fresh = 0;

@@ -5,13 +5,8 @@
  * While the guest says that its CPU is awake: it looks at the event queue before that
  * CPU sleeps (vbus_evq_awake()).  On a lane that moves bulk data for up to
  * bus->hold_us; else for no longer than an interrupt costs the two sides here, so that
- * the delay is never more than what it may save.
- *
- * A guest that says when it is awake, and sleeps, is interrupted at once.  One that has
- * not said so since the last interrupt (one with several CPUs does not while it receives
- * bulk data) may be either, and is told of each batch that it has not waited for: so if a
- * stream comes to it that is fast enough for the next frame to join, the interrupt waits
- * for as long as a sleep would cost.
+ * the delay is never more than what it may save.  A guest that sleeps is interrupted at
+ * once.
  *
  * The guest may ask for more: a queue may have a time, and a number of units, that its
  * interrupts are held back for (vbus_queue_coalesce()).
@@ -38,17 +33,13 @@ u64 vbus_lane_hold_most(const struct vbus_lane *lane)
  * For how long a signal that is due may be held back, ns, if the guest asks for
  * nothing.
  */
-static u64 vbus_lane_patience(struct vbus_lane *lane)
+static u64 vbus_lane_patience(const struct vbus_lane *lane)
 {
 	u64 most = vbus_lane_hold_most(lane);
 
 	lockdep_assert_held(&lane->push_lock);
-	if (lane->priority || !most)
+	if (lane->priority || !most || !vbus_evq_awake(&lane->h2g))
 		return 0;
-	if (!vbus_evq_awake(&lane->h2g))
-		return lane->was_awake ? 0 :
-		       min(most, vbus_lane_stream_cost(lane));
-	lane->was_awake = true;
 	if (vbus_lane_is_bulk(lane))
 		return most;
 	return min(most, vbus_lane_interrupt_cost(lane));
@@ -61,14 +52,6 @@ static void vbus_lane_unhold(struct vbus_lane *lane, bool raised)
 	WRITE_ONCE(lane->held, false);
 	lane->stats.held_ns += local_clock() - lane->held_at;
 	trace_vbus_hold_end(lane, raised);
-}
-
-/* An interrupt is going to be raised. */
-void vbus_lane_count_interrupt(struct vbus_lane *lane)
-{
-	lockdep_assert_held(&lane->push_lock);
-	lane->stats.interrupts++;
-	lane->was_awake = false;
 }
 
 /**
@@ -149,7 +132,7 @@ void vbus_lane_end_hold(struct vbus_lane *lane)
 		if (raise && vbus_lane_outranked(lane))
 			raise = false;
 		else if (raise)
-			vbus_lane_count_interrupt(lane);
+			lane->stats.interrupts++;
 		else if (test_bit(VBUS_LANE_LIVE, &lane->state))
 			lane->stats.hold_saved++;
 		vbus_lane_unhold(lane, raise);

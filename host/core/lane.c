@@ -399,7 +399,7 @@ void vbus_lane_unmap(struct vbus_lane *lane)
 	irq_work_sync(&lane->kick);
 	cancel_work_sync(&lane->serve);
 	vbus_lane_hold_stop(lane);
-	vbus_lane_moderate_reset(lane);
+	vbus_lane_moderate_stop(lane);
 	vbus_unmap(&lane->map[0]);
 	vbus_unmap(&lane->map[1]);
 }
@@ -435,7 +435,6 @@ int vbus_lane_init(struct vbus_lane *lane, struct vbus_bus *bus,
 	init_irq_work(&lane->kick, vbus_lane_kick);
 	INIT_WORK(&lane->serve, vbus_lane_serve);
 	vbus_lane_hold_init(lane);
-	vbus_lane_moderate_reset(lane);
 	vbus_lane_rank(lane);
 	lane->worker = kthread_create(vbus_lane_worker, lane, "vbus/%s/%u",
 				      bus->name, index);

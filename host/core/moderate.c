@@ -140,51 +140,6 @@ u64 vbus_lane_interrupt_cost(const struct vbus_lane *lane)
 	return READ_ONCE(lane->raise_ns) + 2ull * vbus_lane_exit_cost(lane);
 }
 
-/*
- * What a sleep of the guest's that we end costs both sides, ns: the interrupt, three
- * exits of the guest's (it halts, and puts its timer off and back) and a wake-up of its
- * thread, for which that of the worker is the measure.
- */
-static u64 vbus_lane_sleep_cost(const struct vbus_lane *lane)
-{
-	return vbus_lane_interrupt_cost(lane) + 3ull * vbus_lane_exit_cost(lane) +
-	       READ_ONCE(lane->wake_ns);
-}
-
-/**
- * vbus_lane_note_pace() - signals to the guest are due
- * @lane:	lane
- * @ns:		since the last one that was
- * @units:	units that came meanwhile
- *
- * Bottom halves are off.  Several may be here at a time, and one of them be forgotten.
- * What comes after a pause is no part of what was before it.
- */
-void vbus_lane_note_pace(struct vbus_lane *lane, u64 ns, u32 units)
-{
-	u32 gap = READ_ONCE(lane->gap_ns);
-
-	if (ns > VBUS_BULK_NS || !units)
-		gap = VBUS_COST_MAX_NS;
-	else
-		vbus_average(&gap, div_u64(ns, units));
-	WRITE_ONCE(lane->gap_ns, gap);
-}
-
-/**
- * vbus_lane_stream_cost() - what it costs to end the guest's sleep for each frame, ns
- * @lane:	lane that is live
- *
- * Return: what a sleep costs, if a stream comes whose next frame is there sooner; 0 if
- * not.
- */
-u64 vbus_lane_stream_cost(const struct vbus_lane *lane)
-{
-	u64 sleep = vbus_lane_sleep_cost(lane);
-
-	return vbus_lane_is_bulk(lane) && READ_ONCE(lane->gap_ns) < sleep ? sleep : 0;
-}
-
 /* The longest spin that can pay: what a doorbell and a wake-up cost here. */
 static u32 vbus_lane_spin_max(struct vbus_lane *lane)
 {
@@ -395,10 +350,9 @@ void vbus_lane_raised(struct vbus_lane *lane, u64 ns)
 	spin_unlock_irqrestore(&lane->push_lock, flags);
 }
 
-/* Nothing is known of the guest's load.  The lane is paused and not live. */
-void vbus_lane_moderate_reset(struct vbus_lane *lane)
+/* The lane is paused and not live any more. */
+void vbus_lane_moderate_stop(struct vbus_lane *lane)
 {
 	lane->bulk_until = 0;
-	lane->gap_ns = VBUS_COST_MAX_NS;
 	lane->flood = 0;
 }

@@ -56,7 +56,7 @@ void vbus_lane_signal_coalesced(struct vbus_lane *lane, u32 sig, u32 usecs)
 	if (result == VBUS_EVQ_SIGNAL && vbus_lane_outranked(lane))
 		result = VBUS_EVQ_QUEUED;
 	if (result == VBUS_EVQ_SIGNAL)
-		vbus_lane_count_interrupt(lane);
+		lane->stats.interrupts++;
 	else if (result == VBUS_EVQ_COALESCED)
 		lane->stats.coalesced++;
 	else if (result == VBUS_EVQ_FULL)

@@ -131,7 +131,6 @@ struct vbus_lane_stats {
  * @worker:	serves when there is more than a little to do
  * @idle:	waiters for ownership
  * @bulk_until:	local_clock() until which the lane counts as moving bulk data
- * @gap_ns:	from one frame to the guest to the next on average, lately; a hint
  * @flood:	signals of a flood that came, less what spoke against one; by the owner,
  *		like the next two
  * @answered:	signals to the guest by the last of them
@@ -148,9 +147,8 @@ struct vbus_lane_stats {
  * @rt_since:	local_clock() when that was reckoned last
  * @rt_used:	CPU time of the worker then
  * @rt_now:	the worker is in the real-time class
- * @was_awake:	the guest said that it is awake since the last interrupt; under
- *		@push_lock, like the next four
- * @held:	an interrupt is held back; others read it for a hint
+ * @held:	an interrupt is held back; under @push_lock, like the next three; others
+ *		read it for a hint
  * @held_at:	local_clock() when that began
  * @hold_until:	... and no longer than to this local_clock()
  * @timer_at:	local_clock() when @hold is due, if it is queued
@@ -177,7 +175,6 @@ struct vbus_lane {
 	struct task_struct *worker;
 	wait_queue_head_t idle;
 	u64 bulk_until;
-	u32 gap_ns;
 	u32 flood;
 	u64 answered;
 	u64 idle_at;
@@ -191,7 +188,6 @@ struct vbus_lane {
 	u64 rt_since;
 	u64 rt_used;
 	bool rt_now;
-	bool was_awake;
 	bool held;
 	u64 held_at;
 	u64 hold_until;

@@ -47,22 +47,10 @@ middle()
 	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] + 0 }'
 }
 
-# cost_us BUS DOORBELLS WAKES: raising an interrupt and so many of those, as the host
-# reckons, on the bus's first lane
-cost_us()
-{
-	awk -v doorbells="$2" -v wakes="$3" 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
-		NR == 2 { print int(($column["raise_ns"] + doorbells * $column["doorbell_ns"] + wakes * $column["wake_ns"]) / 1000) }' "$CFS/buses/$1/costs"
-}
-
-# interrupt_us BUS: what an interrupt costs both sides here
+# interrupt_us BUS: what an interrupt costs both sides here, raising it and two doorbells,
+# as the host reckons, on the bus's first lane
 interrupt_us()
 {
-	cost_us "$1" 2 0
-}
-
-# sleep_us BUS: ... and a sleep of the guest's
-sleep_us()
-{
-	cost_us "$1" 5 1
+	awk 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+		NR == 2 { print int(($column["raise_ns"] + 2 * $column["doorbell_ns"]) / 1000) }' "$CFS/buses/$1/costs"
 }
