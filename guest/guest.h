@@ -30,6 +30,7 @@ void vbus_lane_start(struct vbus_lane *lane);
 void vbus_lane_stop(struct vbus_lane *lane);
 
 /* spin.c */
+void vbus_spin_init(struct vbus_lane *lane);
 void vbus_spin_arming(struct vbus_lane *lane);
 void vbus_spin_idle(struct vbus_lane *lane);
 void vbus_spin_woken(struct vbus_lane *lane);

@@ -15,11 +15,14 @@
  *
  * A notifier can be registered for the current task only.  A poll, or a timer that it
  * sets, finds itself on the idle task soon; until then the CPU's lanes do not say that
- * they are awake.
+ * they are awake.  With threaded interrupts (threadirqs) no softirq ever does.
  *
- * What the scheduler does not tell: it was about to leave the idle task, and there was
- * no other any more, since another CPU was faster.  Then a lane says that it is awake,
- * and is not: the host interrupts after a bounded time.
+ * What the scheduler does not tell: the idle task was asked to reschedule, and there was
+ * no other to run, since another CPU was faster, or since it was asked for a timer's or
+ * RCU's sake.  Nor is a CPU asked that goes offline, or that a thread keeps idle
+ * (play_idle()), or that a lane has left while it transmitted there.  Then a lane says
+ * that it is awake, and is not: the host interrupts after a bounded time, and the next
+ * poll knows better.
  */
 #include <linux/cpu.h>
 #include <linux/list.h>
@@ -38,8 +41,8 @@
  * struct vbus_idle - a CPU that may go idle
  * @notifier:	of its idle task
  * @timer:	to find the idle task at work
- * @notified:	@notifier is registered.  This and @spinning: only the CPU itself, in
- *		its bottom halves or its idle task
+ * @notified:	@notifier is registered.  This and @spinning: the CPU itself, with
+ *		bottom halves off or in its idle task; and the module's end
  * @spinning:	the idle task will ask the lanes again before the CPU sleeps
  * @lock:	protects @lanes, and whether a lane is one of them.  Bottom halves off.
  *		Leaf, but for what napi_schedule() takes
@@ -146,7 +149,8 @@ static void idle_sched_in(struct preempt_notifier *notifier, int cpu)
 	struct vbus_idle *idle = container_of(notifier, struct vbus_idle, notifier);
 	unsigned int spins = 0;
 
-	if (list_empty(&idle->lanes))
+	/* what is polled for on a CPU that dies may start timers that die with it */
+	if (list_empty(&idle->lanes) || cpu_is_offline(cpu))
 		return;
 	idle->spinning = true;
 	while (!need_resched() && spins++ < IDLE_SPINS && idle_spin(idle))
@@ -198,8 +202,14 @@ static void idle_register(struct vbus_idle *idle)
 
 static void idle_timer(struct timer_list *timer)
 {
-	/* if it interrupted something else the next poll sets it again */
-	idle_register(this_cpu_ptr(&vbus_idle));
+	struct vbus_idle *idle = this_cpu_ptr(&vbus_idle);
+
+	/*
+	 * If it interrupted something else, or comes from a CPU that is offline, the
+	 * next poll sets it again.
+	 */
+	if (timer == &idle->timer)
+		idle_register(idle);
 }
 
 /**
@@ -275,10 +285,12 @@ void vbus_idle_exit(void)
 	struct vbus_idle *idle;
 	unsigned int cpu;
 
+	/* none registers after this: no lane is left to set them */
+	for_each_possible_cpu(cpu)
+		vbus_compat_timer_delete_sync(&per_cpu_ptr(&vbus_idle, cpu)->timer);
 	cpus_read_lock();
 	for_each_possible_cpu(cpu) {
 		idle = per_cpu_ptr(&vbus_idle, cpu);
-		vbus_compat_timer_delete_sync(&idle->timer);
 		if (cpu_online(cpu))
 			work_on_cpu(cpu, idle_forget, idle);
 		else

@@ -120,6 +120,7 @@ static int lane_poll(struct napi_struct *napi, int budget)
 
 	if (atomic_read(&lane->busy) > 0) {
 		lane->held++;
+		lane->spin.after = false;
 	} else {
 		vbus_prio_sleep(lane);
 		lane->arms++;
@@ -293,6 +294,7 @@ int vbus_lane_init(struct vbus_guest *guest, u32 index)
 
 	lane->guest = guest;
 	lane->index = index;
+	vbus_spin_init(lane);
 	spin_lock_init(&lane->lock);
 	lane->last = kcalloc(guest->slots, sizeof(*lane->last), GFP_KERNEL);
 	if (!lane->last)

@@ -98,9 +98,10 @@ struct vbus_lane_stats {
  * @idle:	CPU that asks the lane before it sleeps, the one that it was polled on
  *		last, or NULL.  Written by the owner of the NAPI
  * @member:	of that CPU's lanes
- * @next:	of those that the CPU looks at.  This and the rest but @awake: owner of
- *		the NAPI
+ * @next:	of those that the CPU looks at.  This and the rest but @awake and @bulk_at:
+ *		owner of the NAPI
  * @awake:	the host was told that the lane will be asked; a hint
+ * @bulk_at:	when bulk data last moved on the lane, jiffies
  * @after:	it has just been looked at in vain
  * @ns:		for how long to look, 0: it has not been worth it lately
  * @cost_ns:	what a wait has cost on average with looking, or would have
@@ -114,6 +115,7 @@ struct vbus_spin {
 	struct list_head member;
 	struct vbus_lane *next;
 	bool awake;
+	unsigned long bulk_at;
 	bool after;
 	u32 ns;
 	u32 cost_ns;
@@ -218,6 +220,22 @@ void __vbus_guest_prio_peek(struct vbus_lane *lane, struct vbus_cpu *cpu);
 bool __vbus_guest_any_ready(struct vbus_guest *guest, unsigned long mask);
 bool vbus_guest_poll_schedule(struct vbus_poll *poll, struct napi_struct *napi);
 void vbus_guest_poll_end(struct vbus_poll *poll);
+
+/**
+ * vbus_guest_lane_bulk() - bulk data moves on the lane, either way
+ * @lane:	lane
+ *
+ * For each packet, or whatever the device moves, that is far bigger than those
+ * that somebody waits for.  Any context.
+ */
+static inline void vbus_guest_lane_bulk(struct vbus_lane *lane)
+{
+	unsigned long now = jiffies;
+
+	/* not for each packet: the host's signals make others read the line */
+	if (READ_ONCE(lane->spin.bulk_at) != now)
+		WRITE_ONCE(lane->spin.bulk_at, now);
+}
 
 /**
  * vbus_guest_lane_peek() - piggyback: look for signals without an interrupt

@@ -273,6 +273,8 @@ static void rx_deliver(struct venet_pair *pair)
 	rx->stat[VENET_RX_BYTES] += skb->len;
 	rx->stat[VENET_RX_COPIED] += !skb_is_nonlinear(skb);
 	u64_stats_update_end(&rx->sync);
+	if (skb->len >= VENET_BULK)
+		vbus_guest_lane_bulk(pair->poll.lane);
 
 	skb->protocol = eth_type_trans(skb, dev);
 	if (!(dev->features & NETIF_F_RXCSUM) &&

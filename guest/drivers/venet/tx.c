@@ -168,6 +168,8 @@ netdev_tx_t venet_tx_xmit(struct sk_buff *skb, struct net_device *dev)
 	tx->stat[VENET_TX_BYTES] += len;
 	tx->stat[VENET_TX_INLINE] += len <= VENET_INLINE;
 	u64_stats_update_end(&tx->sync);
+	if (len >= VENET_BULK)
+		vbus_guest_lane_bulk(pair->poll.lane);
 
 	if (venet_tx_free_slots(tx) < VENET_TX_WORST)
 		venet_tx_stop(pair, txq);

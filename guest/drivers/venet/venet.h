@@ -20,6 +20,7 @@
 #define VENET_TX_LOG2		10
 #define VENET_INLINE		256u	/* frames up to this are sent inline */
 #define VENET_RX_COPY		256u	/* ... and copied when received */
+#define VENET_BULK		8192u	/* ... bulk data from here on, as the host has it */
 #define VENET_TX_REAP		HZ	/* how soon to look for completions without traffic */
 #define VENET_DIM_FIRST		1	/* profile that adaptive-rx begins with */
 
