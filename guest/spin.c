@@ -20,10 +20,9 @@
  * only while somebody looks at it.
  *
  * But not while bulk data moves, either way: there is always something soon, so it would
- * pay each time, as it is reckoned here, and keep on paying.  But what is found is one
- * frame, or one acknowledgement, where a CPU that slept, or a program that was woken,
- * would find a batch: a stream from the guest was half as fast, with five times as many
- * signals, whenever it fell into that.
+ * pay each time, as it is reckoned here, and keep on paying.  What is found is one frame
+ * where a CPU that slept would find a batch: a stream to the guest took more than twice
+ * as many signals, and was a fifth slower, whenever it fell into that.
  *
  * How long: as long as a sleep costs.  That is what a timer comes late when the
  * CPU slept, which is measured, and what raising the interrupt costs the host,
