@@ -156,7 +156,10 @@ static void idle_sched_in(struct preempt_notifier *notifier, int cpu)
 	while (!need_resched() && spins++ < IDLE_SPINS && idle_spin(idle))
 		;
 	idle->spinning = false;
-	/* a bottom half that comes from here on knows that the CPU sleeps next */
+	/*
+	 * Orders that before the look, for bottom halves of this CPU: one that comes from
+	 * here on is told by vbus_idle_asks() that the CPU sleeps next.
+	 */
 	barrier();
 	if (!need_resched())
 		idle_doze(idle);
@@ -265,6 +268,7 @@ static long idle_forget(void *arg)
 	return 0;
 }
 
+/* When the module is loaded.  May sleep. */
 void vbus_idle_init(void)
 {
 	struct vbus_idle *idle;
@@ -280,6 +284,7 @@ void vbus_idle_init(void)
 	preempt_notifier_inc();
 }
 
+/* When it is unloaded, and no lane is left.  May sleep. */
 void vbus_idle_exit(void)
 {
 	struct vbus_idle *idle;
