@@ -372,9 +372,9 @@ done
 is "$bad" 0 "the flow follows wherever its consumer goes, from the second packet on"
 
 # Who sends a stream moves to another CPU, and so to another pair, all the time.  A
-# packet that overtakes another makes TCP send that one once more.  Whether a pair has
-# been answered all that it sent is seen without order (guest/drivers/venet/pick.c): one
-# stream in thirty has such a packet.
+# packet that overtakes another makes TCP send that one once more.  One stream in thirty
+# has such a packet: a pair that has been answered all that it sent is left, and the host
+# answers what it has copied before it delivers it (host/devices/venet/tx.c).
 tcp_count()
 {
 	in_g awk -v key="$1" '$1 == last { for (i = 2; i <= NF; i++) if (name[i] == key) print $i }
