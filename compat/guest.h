@@ -137,13 +137,6 @@ static inline int vbus_compat_timer_delete_sync(struct timer_list *timer)
 #endif
 }
 
-/*
- * The scheduler tells that it switches to a task only if the kernel has KVM.  With
- * PREEMPT_RT it does so where bottom halves, whose lock may sleep, cannot be turned off.
- */
-#define VBUS_COMPAT_IDLE	(IS_ENABLED(CONFIG_PREEMPT_NOTIFIERS) && \
-				 !IS_ENABLED(CONFIG_PREEMPT_RT))
-
 /* A kernel has the library only if some driver of its own wants it. */
 #define VBUS_COMPAT_DIM	IS_ENABLED(CONFIG_DIMLIB)
 

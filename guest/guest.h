@@ -4,7 +4,6 @@
 #define VBUS_GUEST_PRIV_H
 
 #include "vbus_guest.h"
-#include "compat/guest.h"
 
 /* mem.c */
 int vbus_mem_alloc(struct vbus_guest *guest, struct vbus_mem *mem, size_t size);
@@ -40,7 +39,7 @@ void vbus_spin_doze(struct vbus_lane *lane);
 void vbus_spin_calibrate(struct vbus_guest *guest);
 
 /* idle.c */
-#if VBUS_COMPAT_IDLE
+#ifdef VBUS_HAVE_IDLE
 void vbus_idle_init(void);
 void vbus_idle_exit(void);
 void vbus_idle_join(struct vbus_lane *lane);

@@ -34,7 +34,6 @@
 #include <linux/hrtimer.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
-#include <linux/sched/stat.h>
 #include <linux/sort.h>
 #include <linux/tick.h>
 #include "guest.h"

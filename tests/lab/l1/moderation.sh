@@ -134,7 +134,6 @@ for us in 200 1000 10000; do
 	is "$(($(holds $us) > 0)) $(above $us)" "1 0" "hold_us $us: interrupts of that are held, too"
 	bounded "hold_us $us, to the guest"
 done
-note "holds: $(awk '{ print $1 }' /tmp/holds | sort -n | uniq -c | tr -s ' \n' ' ')"
 # the stream counts as bulk data for a while
 await "the stream is over" grep -q '^bulk 0' /sys/kernel/debug/vbus/l0/lane0/moderation
 batches=$(lane_stat l0 0 batches)
