@@ -5,6 +5,7 @@
 #   make unit     the tests that need no lab
 #   make bench    all measurements (an hour); make bench-quick: some (10 minutes);
 #                 ONLY=tcp_g2h,rr: of these workloads
+#   make tails    where the time of slow requests goes, traced (2 minutes)
 #   make ring-cost  cache lines and instructions of a packet in the rings
 #   make shell    a shell in the lab, modules built
 #   make modules  host and guest modules for the lab's kernels
@@ -21,7 +22,7 @@ lab_run := $(SUDO) lab/run --log build/log
 twice = $(1) || { s=$$?; [ $$s -eq 125 ] || [ $$s -eq 124 ] || exit $$s; \
 	echo "L1 was lost, which is said above: once more with a new one" >&2; $(1); }
 
-.PHONY: all deps root modules user bench-tools guests shell demo unit test-programs check bench bench-quick ring-cost clean
+.PHONY: all deps root modules user bench-tools guests shell demo unit test-programs check bench bench-quick tails ring-cost clean
 all: modules user
 
 # What the tests need beside what the lab needs.
@@ -58,6 +59,9 @@ bench bench-quick: modules user bench-tools guests
 	@$(call twice,$(lab_run) --timeout 7200 -- bench/bench $(if $(findstring quick,$@),--quick) $(if $(ONLY),--only=$(ONLY)) build/bench/results.jsonl)
 	@bench/report build/bench/results.jsonl build/bench
 	@cat build/bench/results.md
+
+tails: modules user bench-tools guests
+	@$(call twice,$(lab_run) --timeout 600 -- bench/tails)
 
 ring-cost:
 	@$(SUDO) lab/deps gcc libc6-dev valgrind

@@ -5,12 +5,16 @@
  * and brings a C++ runtime into the guest.)
  *
  *   rr server PORT                   serve connections, one after the other
- *   rr client ADDRESS PORT SECONDS   print one line of JSON
+ *   rr client ADDRESS PORT SECONDS [MARKER]
+ *                                    print one line of JSON; write the ns of each
+ *                                    transaction to a file, trace_marker
  *   rr rt ...                        the same as a real-time process
  */
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
@@ -84,11 +88,23 @@ static double percentile(const uint32_t *sorted, size_t n, double p)
 	return sorted[i] / 1e3;
 }
 
-static int client(const char *address, const char *port, const char *seconds)
+/* After the end of a transaction, and before the next one. */
+static void mark(int fd, uint32_t ns)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%" PRIu32, ns);
+
+	if (write(fd, text, length) != length)
+		die("marker");
+}
+
+static int client(const char *address, const char *port, const char *seconds,
+		  const char *marker)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET };
 	uint32_t *sample = malloc(SAMPLES_MAX * sizeof(*sample));
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int trace = marker ? open(marker, O_WRONLY) : -1;
 	uint64_t start, end, t, last;
 	char byte = 0, back;
 	size_t n = 0;
@@ -96,6 +112,8 @@ static int client(const char *address, const char *port, const char *seconds)
 	to.sin_port = htons(atoi(port));
 	if (fd < 0 || !sample || inet_pton(AF_INET, address, &to.sin_addr) != 1)
 		die("client");
+	if (marker && trace < 0)
+		die(marker);
 	if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		die("connect");
 	nodelay(fd);
@@ -111,6 +129,10 @@ static int client(const char *address, const char *port, const char *seconds)
 		}
 		t = now_ns();
 		sample[n++] = t - last > UINT32_MAX ? UINT32_MAX : t - last;
+		if (marker) {
+			mark(trace, sample[n - 1]);
+			t = now_ns();
+		}
 	}
 	qsort(sample, n, sizeof(*sample), compare);
 	printf("{\"transactions\": %zu, \"seconds\": %.6f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
@@ -133,8 +155,8 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && !strcmp(argv[1], "server"))
 		server(argv[2]);
-	if (argc == 5 && !strcmp(argv[1], "client"))
-		return client(argv[2], argv[3], argv[4]);
-	fprintf(stderr, "usage: rr [rt] server PORT | rr [rt] client ADDRESS PORT SECONDS\n");
+	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "client"))
+		return client(argv[2], argv[3], argv[4], argv[5]);
+	fprintf(stderr, "usage: rr [rt] server PORT | rr [rt] client ADDRESS PORT SECONDS [MARKER]\n");
 	return 2;
 }
