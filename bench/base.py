@@ -17,6 +17,7 @@ CONFIGFS = "/sys/kernel/config/vbus"
 NICS_MAX = 16  # of all guests that run together
 PORT_RR, PORT_RR_REALTIME = 7001, 7002
 HOST_CPU, GUEST_CPU = 0, 1
+RFS_FLOWS = 4096  # that the host steers to their consumers' CPUs
 # which counter of the host's interface counts what goes that way
 BYTES = {"g2h": "rx_bytes", "h2g": "tx_bytes"}
 

@@ -18,7 +18,8 @@ import time
 
 from base import (await_condition, BenchError, BUILD, BYTES, GUEST_CPU,
                   guest_ip, guest_mac, HOST_CPU, LAB, NICS_MAX, peer_ip,
-                  PORT_RR, PORT_RR_REALTIME, read, sh, thread_time, write)
+                  PORT_RR, PORT_RR_REALTIME, read, RFS_FLOWS, sh, thread_time,
+                  write)
 
 # a guest that stood still is not one that hangs
 STANDS_STILL = "nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
@@ -65,6 +66,7 @@ class Peer:
             sh("ip", "-n", "peer", "addr", "add", peer_ip(nic) + "/24", "dev",
                "eth0")
         sh("ip", "-n", "peer", "link", "set", "eth0", "up")
+        write("/proc/sys/net/core/rps_sock_flow_entries", str(RFS_FLOWS))
         self.start_servers()
         return self
 
@@ -185,6 +187,7 @@ class Guest:
             await_condition("the guest answers ping", lambda: subprocess.run(
                 ("ip", "netns", "exec", "peer", "ping", "-c1", "-W1",
                  guest_ip(i)), stdout=subprocess.DEVNULL).returncode == 0)
+        self.nics.set_rfs()
         for words in ("server %d" % PORT_RR,
                       "rt server %d" % PORT_RR_REALTIME):
             self.l2("setsid rr %s </dev/null >/dev/null 2>&1 &" % words)

@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The kinds of NIC that a guest may have: venet, and what QEMU offers."""
 
+import glob
 import os
 
-from base import comm, CONFIGFS, guest_mac, read, sh, VBUS, write
+from base import (comm, CONFIGFS, guest_mac, read, RFS_FLOWS, sh, VBUS,
+                  write)
 
 
 class Nics:
     """How a guest gets its NICs; host_ifnames are their host ends.
 
-    They are the NICs number @first and up of all guests that run."""
+    They are the NICs number @first and up of all guests that run.  @rfs: of so many
+    flows that come from a guest the host's stack remembers which CPU their consumer
+    is on, and receives them there."""
     name = None
     how = ""
 
-    def __init__(self, n=1, first=0):
-        self.n = n
+    def __init__(self, n=1, first=0, rfs=RFS_FLOWS):
+        self.n, self.rfs = n, rfs
         self.ids = range(first, first + n)
         self.host_ifnames = []
 
@@ -38,6 +42,13 @@ class Nics:
     def configure(self, guest):
         """What is to be set in the guest when it runs."""
 
+    def set_rfs(self):
+        """When the guest runs: before, the interface may have fewer queues."""
+        for ifname in self.host_ifnames:
+            queues = glob.glob("/sys/class/net/%s/queues/rx-*" % ifname)
+            for queue in queues:
+                write(queue + "/rps_flow_cnt", str(self.rfs // len(queues)))
+
 
 class Venet(Nics):
     """All NICs are devices of one bus; its attributes may be given, and the
@@ -46,13 +57,13 @@ class Venet(Nics):
 
     def __init__(self, n=1, pairs=1, lanes=1, name="venet", nic_priority=(),
                  guest_spin_us=None, first=0, zerocopy_bytes=None, preempt=False,
-                 **attributes):
-        super().__init__(n, first)
+                 rfs=RFS_FLOWS, **attributes):
+        super().__init__(n, first, rfs)
         self.nic_priority = list(nic_priority) + [0] * (n - len(nic_priority))
         self.name = name
         self.guest_spin_us, self.preempt = guest_spin_us, preempt
         self.how = " ".join("%s=%s" % kv for kv in (
-            ("lanes", lanes), ("pairs", pairs),
+            ("lanes", lanes), ("pairs", pairs), ("RFS", rfs),
             ("guest spin_us", "default" if guest_spin_us is None else
              guest_spin_us), *attributes.items(),
             *([] if zerocopy_bytes is None else
@@ -121,12 +132,12 @@ class Qemu(Nics):
     """NICs that QEMU makes, on tap interfaces."""
 
     def __init__(self, name, n=1, model="virtio-net-pci", vhost=True,
-                 netdev="", device="", queues=1, first=0):
-        super().__init__(n, first)
+                 netdev="", device="", queues=1, first=0, rfs=RFS_FLOWS):
+        super().__init__(n, first, rfs)
         self.name, self.model, self.queues = name, model, queues
         self.netdev = (",vhost=on" if vhost else "") + netdev
         self.device = device
-        self.how = "%s%s, tap%s" % (model, device, self.netdev)
+        self.how = "%s%s, tap%s, RFS=%d" % (model, device, self.netdev, rfs)
         self.host_ifnames = ["tap%d" % i for i in self.ids]
 
     def set_up(self, guest):
@@ -178,7 +189,7 @@ class Loop(Venet):
     name = "loop"
 
     def __init__(self):
-        super().__init__(name="loop")
+        super().__init__(name="loop", rfs=0)
 
     def bind(self, driver):
         device = "vbus-" + self.bus
