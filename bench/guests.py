@@ -18,8 +18,7 @@ import time
 
 from base import (await_condition, BenchError, BUILD, BYTES, GUEST_CPU,
                   guest_ip, guest_mac, HOST_CPU, LAB, NICS_MAX, peer_ip,
-                  PORT_RR, PORT_RR_REALTIME, read, RFS_FLOWS, sh, thread_time,
-                  write)
+                  PORT_RR, PORT_RR_REALTIME, read, sh, thread_time, write)
 
 # a guest that stood still is not one that hangs
 STANDS_STILL = "nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
@@ -66,7 +65,6 @@ class Peer:
             sh("ip", "-n", "peer", "addr", "add", peer_ip(nic) + "/24", "dev",
                "eth0")
         sh("ip", "-n", "peer", "link", "set", "eth0", "up")
-        write("/proc/sys/net/core/rps_sock_flow_entries", str(RFS_FLOWS))
         self.start_servers()
         return self
 

@@ -4,20 +4,19 @@
 import glob
 import os
 
-from base import (comm, CONFIGFS, guest_mac, read, RFS_FLOWS, sh, VBUS,
-                  write)
+from base import comm, CONFIGFS, guest_mac, read, sh, VBUS, write
 
 
 class Nics:
     """How a guest gets its NICs; host_ifnames are their host ends.
 
     They are the NICs number @first and up of all guests that run.  @rfs: of so many
-    flows that come from a guest the host's stack remembers which CPU their consumer
-    is on, and receives them there."""
+    flows that come from the guest the host's stack remembers which CPU their consumer
+    is on, and receives them there; 0: of none, as by default."""
     name = None
     how = ""
 
-    def __init__(self, n=1, first=0, rfs=RFS_FLOWS):
+    def __init__(self, n=1, first=0, rfs=0):
         self.n, self.rfs = n, rfs
         self.ids = range(first, first + n)
         self.host_ifnames = []
@@ -44,6 +43,9 @@ class Nics:
 
     def set_rfs(self):
         """When the guest runs: before, the interface may have fewer queues."""
+        if not self.rfs:
+            return
+        write("/proc/sys/net/core/rps_sock_flow_entries", str(self.rfs))
         for ifname in self.host_ifnames:
             queues = glob.glob("/sys/class/net/%s/queues/rx-*" % ifname)
             for queue in queues:
@@ -57,20 +59,21 @@ class Venet(Nics):
 
     def __init__(self, n=1, pairs=1, lanes=1, name="venet", nic_priority=(),
                  guest_spin_us=None, first=0, zerocopy_bytes=None, preempt=False,
-                 rfs=RFS_FLOWS, **attributes):
+                 rfs=0, **attributes):
         super().__init__(n, first, rfs)
         self.nic_priority = list(nic_priority) + [0] * (n - len(nic_priority))
         self.name = name
         self.guest_spin_us, self.preempt = guest_spin_us, preempt
         self.how = " ".join("%s=%s" % kv for kv in (
-            ("lanes", lanes), ("pairs", pairs), ("RFS", rfs),
+            ("lanes", lanes), ("pairs", pairs),
             ("guest spin_us", "default" if guest_spin_us is None else
              guest_spin_us), *attributes.items(),
             *([] if zerocopy_bytes is None else
               [("zerocopy_bytes", zerocopy_bytes)]),
             *([("priorities of the NICs", nic_priority)] if nic_priority else
               []),
-            *([("workers", "SCHED_OTHER")] if preempt else [])))
+            *([("workers", "SCHED_OTHER")] if preempt else []),
+            *([("RFS", rfs)] if rfs else [])))
         # the kernel's names of the worker threads are short
         self.bus, self.pairs, self.lanes = "b%d" % first, pairs, lanes
         self.device_attributes = [] if zerocopy_bytes is None else [
@@ -132,12 +135,13 @@ class Qemu(Nics):
     """NICs that QEMU makes, on tap interfaces."""
 
     def __init__(self, name, n=1, model="virtio-net-pci", vhost=True,
-                 netdev="", device="", queues=1, first=0, rfs=RFS_FLOWS):
+                 netdev="", device="", queues=1, first=0, rfs=0):
         super().__init__(n, first, rfs)
         self.name, self.model, self.queues = name, model, queues
         self.netdev = (",vhost=on" if vhost else "") + netdev
         self.device = device
-        self.how = "%s%s, tap%s, RFS=%d" % (model, device, self.netdev, rfs)
+        self.how = "%s%s, tap%s%s" % (model, device, self.netdev,
+                                      ", RFS=%d" % rfs if rfs else "")
         self.host_ifnames = ["tap%d" % i for i in self.ids]
 
     def set_up(self, guest):
@@ -189,7 +193,7 @@ class Loop(Venet):
     name = "loop"
 
     def __init__(self):
-        super().__init__(name="loop", rfs=0)
+        super().__init__(name="loop")
 
     def bind(self, driver):
         device = "vbus-" + self.bus
