@@ -251,6 +251,8 @@ static struct sk_buff *venet_tx_packet(struct venet_host *venet,
 			goto err_dropped;
 	}
 	skb->protocol = eth_type_trans(skb, netdev);
+	/* whose settings of RPS and RFS count */
+	skb_record_rx_queue(skb, pair - venet->pair);
 	skb_reset_network_header(skb);
 	skb_probe_transport_header(skb);
 	return skb;

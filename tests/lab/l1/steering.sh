@@ -371,6 +371,27 @@ for cpu in 2 0 1 2; do
 done
 is "$bad" 0 "the flow follows wherever its consumer goes, from the second packet on"
 
+# RPS of the host, for what pair 1 sends only; RFS is set for each queue, too
+# handed CPU: of 50 datagrams that are sent there, how many were handed over to CPU 0
+handed()
+{
+	local before
+	before=$(handed_over)
+	in_g taskset -c "$1" "$TRAFFIC" udp $H4 7200 50 600 1 >/tmp/udp 2>&1 || echo lost
+	echo $(($(handed_over) - before))
+}
+handed_over()
+{
+	echo $((16#$(awk '$13 == "00000000" { print $10 }' /proc/net/softnet_stat)))
+}
+taskset -c 0 "$TRAFFIC" serve 7200 >/dev/null 2>&1 &
+servers+=($!)
+await "a server" in_g "$TRAFFIC" udp $H4 7200 1 100 1
+is "$(handed 1) $(handed 2)" "0 0" "RPS off: what the guest sends is received where it is served"
+echo 1 >/sys/class/net/v0/queues/rx-1/rps_cpus
+is "$(handed 1) $(handed 2)" "50 0" "RPS on queue 1: the host hands over what pair 1 sends, and nothing else"
+echo 0 >/sys/class/net/v0/queues/rx-1/rps_cpus
+
 # Who sends a stream moves to another CPU, and so to another pair, all the time.  A
 # packet that overtakes another makes TCP send that one once more.  One stream in thirty
 # has such a packet: a pair that has been answered all that it sent is left, and the host
