@@ -16,6 +16,7 @@
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 in_root := $(SUDO) lab/in-root
 lab_run := $(SUDO) lab/run --log build/log
+measure := $(lab_run) --pin
 # Emulated, L1 may die or hang (status 125) of the emulation (lab/README.md), and a guest
 # that does so may keep a command from its end (124).  What only shows or measures goes
 # on with a new L1; tests are more particular (tests/lab/boot).
@@ -50,18 +51,18 @@ shell: modules user bench-tools guests
 	@$(SUDO) lab/shell
 
 demo: modules user bench-tools guests
-	@$(call twice,$(lab_run) --timeout 600 -- bench/demo build/demo.json)
+	@$(call twice,$(measure) --timeout 600 -- bench/demo build/demo.json)
 
 bench bench-quick: modules user bench-tools guests
 	@$(SUDO) lab/deps gnuplot-nox python3
 	@mkdir -p build/bench
 	@rm -f build/bench/groups.json
-	@$(call twice,$(lab_run) --timeout 7200 -- bench/bench $(if $(findstring quick,$@),--quick) $(if $(ONLY),--only=$(ONLY)) build/bench/results.jsonl)
+	@$(call twice,$(measure) --timeout 7200 -- bench/bench $(if $(findstring quick,$@),--quick) $(if $(ONLY),--only=$(ONLY)) build/bench/results.jsonl)
 	@bench/report build/bench/results.jsonl build/bench
 	@cat build/bench/results.md
 
 tails: modules user bench-tools guests
-	@$(call twice,$(lab_run) --timeout 600 -- bench/tails)
+	@$(call twice,$(measure) --timeout 600 -- bench/tails)
 
 ring-cost:
 	@$(SUDO) lab/deps gcc libc6-dev valgrind

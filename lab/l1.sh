@@ -18,6 +18,7 @@ L1_SILENCE=75
 L1_SHOWN=150
 L1_ENV=()
 L1_APPEND=()
+L1_PIN=
 
 l1_job=
 l1_qemu=
@@ -44,6 +45,7 @@ l1_option()
 	--log) L1_LOG=$2 ;;
 	--env) L1_ENV+=("$2") ;;
 	--append) L1_APPEND+=("$2") ;;
+	--pin) L1_PIN=yes used=1 ;;
 	*) used=0 ;;
 	esac
 }
@@ -259,6 +261,24 @@ l1_question()
 	grep -aE '^CPU#|RSP=|RIP=|CR3=' "$l1_job/monitor.log" | tr -d '\r' >&2 || :
 }
 
+# l1_pin: where the machine has fewer CPUs than L1, keep L1's first ones on a CPU each;
+# the others go where there is time.  A scheduler may give the CPU that is woken the core
+# of the one that woke it, which may hold a lock that it wants: what is measured then is
+# how long the scheduler leaves it at that.
+l1_pin()
+{
+	local task name cores number
+	cores=$(nproc)
+	[[ $cores -lt $L1_SMP ]] || return 0
+	for task in "/proc/$l1_qemu"/task/*; do
+		name=$(<"$task/comm") || continue
+		[[ $name =~ ^CPU\ ([0-9]+)/ ]] || continue
+		number=${BASH_REMATCH[1]}
+		[[ $number -ge $cores ]] || taskset -pc "$number" "${task##*/}" >/dev/null ||
+			say "cannot keep CPU $number of L1 on a CPU"
+	done
+}
+
 # l1_boot START: START is a function that starts QEMU and sets l1_qemu.  A boot
 # that died is repeated; returns when the command has begun.
 l1_boot()
@@ -269,7 +289,10 @@ l1_boot()
 		"$start"
 		why="died"
 		wait_for "$L1_BOOT_TIMEOUT" l1_begun_or_dead || why="said nothing for $L1_BOOT_TIMEOUT s"
-		[[ ! -s $l1_job/status ]] || return 0
+		if [[ -s $l1_job/status ]]; then
+			[[ -z $L1_PIN ]] || l1_pin
+			return 0
+		fi
 		l1_stop
 		if [[ ! -s $l1_job/console.log ]]; then
 			l1_console_tail 1
