@@ -205,10 +205,14 @@ class Guest:
         """Each vCPU on a CPU of its own, everything that serves them on
         another one."""
         vcpus = self.vcpus = self.find_vcpus()
-        threads = [int(t) for t in os.listdir("/proc/%d/task" % self.pid)]
-        for t in threads + self.nics.own_threads():
+        for t in self.threads():
             cpu = self.cpu + vcpus.index(t) if t in vcpus else HOST_CPU
             sh("taskset", "-pc", str(cpu), str(t), check=False)
+
+    def threads(self):
+        """Those of its QEMU, and those outside that work for its NICs."""
+        return [int(t) for t in os.listdir("/proc/%d/task" % self.pid)
+                ] + self.nics.own_threads()
 
     def find_vcpus(self):
         """Which threads are vCPUs; QEMU does not name them by default."""
@@ -353,14 +357,16 @@ class Guest:
                                       more)
                           for i in range(streams)], keys, seconds)
 
-    def request_response(self, peer, seconds, nic=0, realtime=False):
-        """1-byte transactions, the peer asks; counters and latencies."""
+    def request_response(self, peer, seconds, nic=0, realtime=False, marker=None):
+        """1-byte transactions, the peer asks; counters and latencies.  @marker: the
+        file that each is noted in, if any."""
         before = self.snapshot()
         command = ("rt", "client") if realtime else ("client",)
         port = PORT_RR_REALTIME if realtime else PORT_RR
         result = json.loads(peer.run(BUILD + "/bench/rr", *command,
                                      guest_ip(self.nics.ids[nic]),
-                                    str(port), str(seconds),
+                                     str(port), str(seconds),
+                                     *([marker] if marker else []),
                                      timeout=seconds + 60))
         after = self.snapshot()
         d = {k: after[k] - before[k] for k in after}

@@ -261,7 +261,7 @@ l1_question()
 	grep -aE '^CPU#|RSP=|RIP=|CR3=' "$l1_job/monitor.log" | tr -d '\r' >&2 || :
 }
 
-# l1_pin: where the machine has fewer CPUs than L1, keep L1's first ones on a CPU each;
+# l1_pin: if --pin asks for it, and where the machine has fewer CPUs than L1, keep L1's first ones on a CPU each;
 # the others go where there is time.  A scheduler may give the CPU that is woken the core
 # of the one that woke it, which may hold a lock that it wants: what is measured then is
 # how long the scheduler leaves it at that.
@@ -269,7 +269,7 @@ l1_pin()
 {
 	local task name cores number
 	cores=$(nproc)
-	[[ $cores -lt $L1_SMP ]] || return 0
+	[[ -n $L1_PIN && $cores -lt $L1_SMP ]] || return 0
 	for task in "/proc/$l1_qemu"/task/*; do
 		name=$(<"$task/comm") || continue
 		[[ $name =~ ^CPU\ ([0-9]+)/ ]] || continue
@@ -290,7 +290,7 @@ l1_boot()
 		why="died"
 		wait_for "$L1_BOOT_TIMEOUT" l1_begun_or_dead || why="said nothing for $L1_BOOT_TIMEOUT s"
 		if [[ -s $l1_job/status ]]; then
-			[[ -z $L1_PIN ]] || l1_pin
+			l1_pin
 			return 0
 		fi
 		l1_stop
